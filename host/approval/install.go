@@ -1,0 +1,58 @@
+package approval
+
+import (
+	"context"
+	"crypto/subtle"
+	"fmt"
+	"time"
+
+	"github.com/writ-run/writ/capabilities"
+	"github.com/writ-run/writ/registry"
+)
+
+// Install makes the plan again and installs it only when its digest is still approved: what changed
+// between showing and approving (bytes, directory, publisher) is refused with ErrPlanChanged, or with
+// the reason why there is no plan any more. The bytes that are installed are the ones that Read
+// verified. Two installs at once are decided by the registry: it commits one and refuses the other.
+func Install(ctx context.Context, reg *registry.Registry, by capabilities.Caller, c *Candidate, choice Choice, approved string) (registry.Installation, error) {
+	plan, err := Propose(ctx, reg, by, c, choice)
+	if err != nil {
+		return registry.Installation{}, err
+	}
+	if !plan.approvedBy(approved) {
+		return registry.Installation{}, fmt.Errorf("installing %s: %w", plan.Name, ErrPlanChanged)
+	}
+	in, err := reg.Install(ctx, by, registry.Installation{
+		Space:       plan.Space,
+		Alias:       plan.Alias,
+		Name:        plan.Name,
+		Version:     plan.Version,
+		Publisher:   plan.Publisher,
+		Seq:         c.Servlet.Manifest().Seq,
+		Digest:      plan.File,
+		Source:      shown(c.Source),
+		Development: plan.Development,
+		Grant:       plan.grant(by),
+	}, c.file)
+	if err != nil {
+		return registry.Installation{}, fmt.Errorf("installing %s: %w", plan.Name, err)
+	}
+	return in, nil
+}
+
+// approvedBy compares digests. The empty digest approves nothing.
+func (p Plan) approvedBy(digest string) bool {
+	return p.Digest != "" && subtle.ConstantTimeCompare([]byte(p.Digest), []byte(digest)) == 1
+}
+
+func (p Plan) grant(by capabilities.Caller) capabilities.Grant {
+	return capabilities.Grant{
+		Servlet:   p.Name,
+		Publisher: p.Publisher,
+		Manifest:  p.Manifest,
+		Plan:      p.Digest,
+		Approver:  by.Principal,
+		Approved:  time.Now().UTC().Truncate(time.Second),
+		Rights:    p.Rights,
+	}
+}

@@ -1,0 +1,184 @@
+package approval
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+	"syscall"
+
+	"github.com/writ-run/writ/capabilities"
+	"github.com/writ-run/writ/host/sandbox"
+	"github.com/writ-run/writ/host/schema"
+	"github.com/writ-run/writ/registry"
+)
+
+// Read reads the file at path once (at most MaxFile bytes), verifies its signature and manifest,
+// gates its module and compiles the cost of its schemas. What it verified is what the Candidate
+// keeps: the file is never opened again. No guest code runs.
+func Read(ctx context.Context, path string) (*Candidate, error) {
+	file, err := readFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", shown(path), err)
+	}
+	c, err := open(ctx, file, path)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", shown(path), oneLine{err})
+	}
+	return c, nil
+}
+
+// oneLine is an error of several lines as its first one: a manifest may have many problems, and a
+// terminal wants to know where to begin.
+type oneLine struct{ err error }
+
+func (e oneLine) Unwrap() error { return e.err }
+
+func (e oneLine) Error() string {
+	first, rest, more := strings.Cut(e.err.Error(), "\n")
+	if !more {
+		return first
+	}
+	return fmt.Sprintf("%s (and %s more)", first, counted(strings.Count(rest, "\n")+1, "problem"))
+}
+
+// Load reads what is installed under an alias of the caller's space, and checks it as Read does.
+func Load(ctx context.Context, reg *registry.Registry, by capabilities.Caller, alias string) (*Candidate, registry.Installation, error) {
+	in, err := reg.Lookup(ctx, by, alias)
+	if err != nil {
+		return nil, registry.Installation{}, fmt.Errorf("looking up %q: %w", shown(alias), err)
+	}
+	file, err := reg.Blob(ctx, in.Digest)
+	if err != nil {
+		return nil, registry.Installation{}, fmt.Errorf("loading %q: %w", alias, err)
+	}
+	c, err := open(ctx, file, in.Source)
+	if err != nil {
+		return nil, registry.Installation{}, fmt.Errorf("loading %q: %w", alias, oneLine{err})
+	}
+	return c, in, nil
+}
+
+func readFile(path string) ([]byte, error) {
+	// Without O_NONBLOCK, opening a named pipe that nobody writes to would never return.
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, bare(err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return nil, bare(err)
+	case info.IsDir():
+		return nil, errors.New("is a directory, not a servlet file: build it with \"writ build\"")
+	case !info.Mode().IsRegular():
+		return nil, errors.New("is not a regular file")
+	}
+	// The size may change while it is read, so the reader is bounded and not only the first look.
+	file, err := io.ReadAll(io.LimitReader(f, MaxFile+1))
+	switch {
+	case err != nil:
+		return nil, bare(err)
+	case len(file) > MaxFile:
+		return nil, fmt.Errorf("is larger than %d MiB, the most a servlet may have", MaxFile>>20)
+	case len(file) == 0:
+		return nil, errors.New("is empty")
+	}
+	return file, nil
+}
+
+// bare drops the path from an error of the file system: the caller names it.
+func bare(err error) error {
+	var path *fs.PathError
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return errors.New("no such file")
+	case errors.Is(err, fs.ErrPermission):
+		return errors.New("not allowed to read it")
+	case errors.As(err, &path):
+		return path.Err
+	}
+	return err
+}
+
+const wasmMagic = "\x00asm"
+
+func open(ctx context.Context, file []byte, source string) (*Candidate, error) {
+	if len(file) < len(wasmMagic) || string(file[:len(wasmMagic)]) != wasmMagic {
+		return nil, errors.New("is not a Wasm file")
+	}
+	unverified, err := capabilities.Read(file)
+	if errors.Is(err, capabilities.ErrUnsigned) {
+		return nil, fmt.Errorf("%w (was it built with \"writ build\"?)", capabilities.ErrUnsigned)
+	}
+	if err != nil {
+		return nil, err
+	}
+	servlet, err := unverified.Verify()
+	if err != nil {
+		return nil, err
+	}
+	m := servlet.Manifest()
+	admitted, err := sandbox.Admit(servlet.Module(), m.Module.ABI, requestedKinds(m))
+	if err != nil {
+		return nil, err
+	}
+	if err := checkSchemas(ctx, servlet.Tools()); err != nil {
+		return nil, err
+	}
+	return &Candidate{
+		Servlet: servlet,
+		Source:  source,
+		Kinds:   admitted.Kinds(),
+		Imports: admitted.Imports(),
+		file:    file,
+	}, nil
+}
+
+func checkSchemas(ctx context.Context, tools []capabilities.Tool) error {
+	for _, tool := range tools {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if _, err := schema.CompileInput(tool.InputSchema); err != nil {
+			return fmt.Errorf("tool %s: inputSchema: %w", tool.Name, err)
+		}
+		if len(tool.OutputSchema) == 0 {
+			continue
+		}
+		if _, err := schema.Compile(tool.OutputSchema); err != nil {
+			return fmt.Errorf("tool %s: outputSchema: %w", tool.Name, err)
+		}
+	}
+	return nil
+}
+
+// requestedKinds lists the kinds of which the manifest asks for something.
+func requestedKinds(m capabilities.Manifest) []capabilities.Kind {
+	c := m.Capabilities
+	asked := []struct {
+		kind capabilities.Kind
+		some bool
+	}{
+		{capabilities.KindHTTP, len(c.HTTP) > 0},
+		{capabilities.KindWeb, c.Web != nil},
+		{capabilities.KindFS, len(c.FS) > 0},
+		{capabilities.KindConfig, len(c.Config) > 0},
+		{capabilities.KindSecret, len(c.Secrets) > 0},
+		{capabilities.KindKV, c.KV != nil},
+	}
+	var kinds []capabilities.Kind
+	for _, a := range asked {
+		if a.some {
+			kinds = append(kinds, a.kind)
+		}
+	}
+	return kinds
+}
+
+// shown is a name from outside in an error of one line.
+func shown(s string) string { return capabilities.Printable(s, 256) }
