@@ -1,0 +1,337 @@
+package host
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/writ-run/writ/capabilities"
+	"github.com/writ-run/writ/capabilities/effect"
+	"github.com/writ-run/writ/capabilities/guard"
+	"github.com/writ-run/writ/capabilities/strictjson"
+	"github.com/writ-run/writ/host/sandbox"
+	"github.com/writ-run/writ/registry"
+)
+
+// Limits of a call that no manifest changes.
+const (
+	maxLog       = 64 << 10 // bytes of log lines
+	maxHostCalls = 100_000
+)
+
+var errPanic = errors.New("the host failed")
+
+// call is one tool call on its way. Its methods are the steps, in order.
+type call struct {
+	host    *Host
+	id      string
+	by      capabilities.Caller
+	req     Request
+	started time.Time
+
+	alias, tool string // of the name
+	generation  uint64 // of the registry when in was looked up
+	in          registry.Installation
+	recorder    *recorder // nil until the call is recorded
+	loaded      *loaded
+	signed      *tool
+	policy      capabilities.Policy
+	arguments   json.RawMessage
+	warden      warden
+	done        ending
+	logs        []effect.LogLine
+}
+
+// CallTool runs one call. The only errors are ErrUnknownTool, a cancelled ctx and a registry that
+// cannot be read; everything else is an Answer. A panic below it is an Answer of StatusHost.
+func (h *Host) CallTool(ctx context.Context, by capabilities.Caller, req Request) (answer Answer, err error) {
+	c := &call{host: h, id: newCallID(), by: by, req: req, started: time.Now()}
+	if !h.enter() {
+		return c.refused(c.closing()), nil
+	}
+	defer h.calls.idle.Done()
+	// One call must not end the process that serves the others. The panic's text may hold anything:
+	// it goes to the log alone.
+	defer func() {
+		if p := recover(); p != nil {
+			h.log.Error("call panicked", "call", c.id, "panic", p, "stack", string(debug.Stack()))
+			answer, err = c.refused(c.hostFailure("panic")), nil
+		}
+	}()
+	result, err := c.steps(ctx)
+	var no *refusal
+	switch {
+	case err == nil:
+		return c.end(result), nil
+	case errors.As(err, &no):
+		return c.refused(no), nil
+	}
+	c.done.Status, c.done.Reason = StatusHost, unanswered(ctx, err)
+	c.record()
+	return Answer{}, err
+}
+
+func unanswered(ctx context.Context, err error) string {
+	switch {
+	case errors.Is(err, ErrUnknownTool):
+		return "unknown tool"
+	case ctx.Err() != nil:
+		return "cancelled by the client"
+	}
+	return "the registry could not be read"
+}
+
+// steps are the call. Each returns a *refusal, or an error of CallTool.
+func (c *call) steps(ctx context.Context) (json.RawMessage, error) {
+	for _, step := range []func(context.Context) error{c.find, c.intend, c.prepare} {
+		if err := step(ctx); err != nil {
+			return nil, err
+		}
+	}
+	release, err := c.load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	return c.perform(ctx)
+}
+
+// find splits the name and looks the servlet up. An alias has no underscore, so a name has one reading.
+func (c *call) find(ctx context.Context) error {
+	unknown := fmt.Errorf("%w: %s", ErrUnknownTool, capabilities.Printable(c.req.Tool, 80))
+	alias, name, ok := strings.Cut(c.req.Tool, "_")
+	if !ok || capabilities.ValidAlias(alias) != nil {
+		return unknown
+	}
+	c.alias, c.tool = alias, name
+	c.generation = c.host.store.Generation()
+	in, err := c.host.store.Lookup(ctx, c.by, alias)
+	switch {
+	case errors.Is(err, registry.ErrNotFound):
+		return unknown
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
+		return fmt.Errorf("looking %s up: %w", alias, err)
+	}
+	c.in = in
+	return nil
+}
+
+// intend records that the call was asked for, before anything of it happens.
+func (c *call) intend(ctx context.Context) error {
+	r := &recorder{store: c.host.store, by: c.by, alias: c.alias, call: c.id}
+	err := r.write(ctx, eventCall, intent{
+		Tool: capabilities.Printable(c.req.Tool, 80), Servlet: c.in.Name + "@" + c.in.Version,
+		Manifest: c.in.Grant.Manifest, Arguments: len(c.req.Arguments),
+	}, false)
+	if err != nil {
+		c.host.log.Error("recording call", "call", c.id, "error", err)
+		return &refusal{StatusHost, "Writ could not record this call, so it was not run. The operator finds the reason in Writ's log.", "not recorded"}
+	}
+	c.recorder = r
+	return nil
+}
+
+// prepare makes the call's policy from what was signed and what was granted.
+func (c *call) prepare(ctx context.Context) error {
+	s, err := c.host.loader.read(ctx, c.in.Digest)
+	if err != nil {
+		return c.unloadable(ctx, err)
+	}
+	c.signed = s.tool(c.tool)
+	if c.signed == nil {
+		return fmt.Errorf("%w: %s", ErrUnknownTool, capabilities.Printable(c.req.Tool, 80))
+	}
+	values, err := c.host.store.Config(ctx, c.by, c.alias)
+	if err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return fmt.Errorf("reading configuration of %s: %w", c.alias, err)
+	}
+	policy, err := capabilities.Effective(s.manifest, s.digest, c.in.Grant, c.by, c.alias, c.tool, values)
+	if p := ungranted(c.in, s, err); p != nil {
+		return p.refuse(c.req.Tool)
+	}
+	c.policy = policy
+	return nil
+}
+
+// load makes sure that the servlet is compiled.
+func (c *call) load(ctx context.Context) (release func(), err error) {
+	l, release, err := c.host.loader.acquire(ctx, c.in.Digest)
+	if err != nil {
+		return nil, c.unloadable(ctx, err)
+	}
+	c.loaded = l
+	return release, nil
+}
+
+func (c *call) unloadable(ctx context.Context, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.Is(err, errPanic):
+		return c.hostFailure("panic while loading")
+	}
+	c.host.log.Error("servlet cannot be run", "call", c.id, "alias", c.alias, "error", err)
+	return unreadable(c.in, err).refuse(c.req.Tool)
+}
+
+// check compares the arguments with the signed schema. What is wrong is the model's to mend, so it is
+// a tool error and no protocol error.
+func (c *call) check() error {
+	input, err := c.signed.input()
+	if err != nil {
+		c.host.log.Error("input schema", "call", c.id, "tool", c.req.Tool, "error", err)
+		return unreadable(c.in, err).refuse(c.req.Tool)
+	}
+	arguments := c.req.Arguments
+	if len(arguments) == 0 || string(arguments) == "null" { // some clients write null for none
+		arguments = json.RawMessage(`{}`)
+	}
+	if err := input.Check(arguments); err != nil {
+		return &refusal{StatusTool, "Invalid " + err.Error(), "arguments"}
+	}
+	if c.arguments, err = strictjson.Compact(arguments); err != nil {
+		return &refusal{StatusTool, "Invalid arguments: " + err.Error(), "arguments"}
+	}
+	return nil
+}
+
+// perform waits for a turn, opens the guard and runs the guest.
+func (c *call) perform(parent context.Context) (json.RawMessage, error) {
+	// Compiling, which the first call waits for, is not the tool's time.
+	deadline := time.Now().Add(time.Duration(c.policy.Limits.WallMS) * time.Millisecond)
+	ctx, cancel := context.WithCancelCause(parent)
+	defer cancel(nil)
+	if err := c.register(ctx, cancel); err != nil {
+		return nil, err
+	}
+	defer c.host.calls.end(c.id)
+	leave, err := c.wait(ctx, parent, deadline)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	if err := c.open(); err != nil {
+		return nil, err
+	}
+	defer c.shut()
+	input, err := c.input()
+	if err != nil {
+		return nil, err
+	}
+	limits := c.policy.Limits
+	out := c.loaded.code.Run(ctx, sandbox.Call{
+		Entry: sandbox.EntryCall, Input: input, Host: c.warden, Progress: c.progress(),
+		Limits: sandbox.Limits{
+			Memory: int64(limits.MemoryMB) << 20, Wall: time.Until(deadline), Output: limits.ResultKB << 10,
+			Log: maxLog, HostCalls: maxHostCalls,
+		},
+	})
+	c.done.Fuel, c.logs = out.Fuel, out.Logs
+	if err := c.interrupted(ctx, parent, out.Fault); err != nil {
+		return nil, err
+	}
+	if out.Fault != nil {
+		return nil, c.fault(out.Fault)
+	}
+	return c.accept(out.Output)
+}
+
+// register makes the call known to who takes grants back, and looks again when something changed
+// between the first look and now: a revocation in that gap would be seen by no one else.
+func (c *call) register(ctx context.Context, cancel context.CancelCauseFunc) error {
+	c.host.calls.begin(c.id, &inFlight{by: c.by, alias: c.alias, policy: c.policy, cancel: cancel})
+	if c.host.store.Generation() == c.generation {
+		return nil
+	}
+	in, err := c.host.store.Lookup(ctx, c.by, c.alias)
+	if err == nil && stillGranted(in, c.policy) {
+		return nil
+	}
+	c.host.calls.end(c.id)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return c.revoked()
+}
+
+// wait waits for a turn, at most until the call's deadline.
+func (c *call) wait(ctx, parent context.Context, deadline time.Time) (leave func(), err error) {
+	queue, stop := context.WithDeadline(ctx, deadline)
+	defer stop()
+	leave, err = c.host.lanes.enter(queue, c.by.Space+"/"+c.alias)
+	switch {
+	case err == nil:
+		return leave, nil
+	case parent.Err() != nil:
+		return nil, parent.Err()
+	case errors.Is(err, errRevoked):
+		return nil, c.revoked()
+	case errors.Is(err, errClosing):
+		return nil, c.closing()
+	}
+	return nil, &refusal{StatusHost, fmt.Sprintf("%s is busy: too many calls are running. Try again later.", c.alias), "busy"}
+}
+
+// open makes the guard: from here on, effects can happen.
+func (c *call) open() error {
+	w, err := c.host.open(guard.Config{
+		Policy: c.policy, Recorder: c.recorder, Network: c.host.net, State: []string{c.host.store.Home()},
+	})
+	if err == nil {
+		c.warden = w
+		return nil
+	}
+	c.host.log.Warn("guard cannot be made", "call", c.id, "alias", c.alias, "error", err)
+	if p := unguarded(c.in, c.policy.Rights, err); p != nil {
+		return p.refuse(c.req.Tool)
+	}
+	return c.hostFailure("guard")
+}
+
+// shut ends the guard whatever happened, and keeps its count of effects.
+func (c *call) shut() {
+	c.done.Allowed, c.done.Denied = c.warden.Effects()
+	if err := c.warden.End(); err != nil {
+		c.host.log.Warn("closing guard", "call", c.id, "error", err)
+	}
+}
+
+// input is the request as the guest reads it (sdk/ABI.md, "The request").
+func (c *call) input() ([]byte, error) {
+	type params struct {
+		Name      string          `json:"name"`
+		Arguments json.RawMessage `json:"arguments"`
+	}
+	raw, err := strictjson.Encode(struct {
+		Method string `json:"method"`
+		Params params `json:"params"`
+	}{"tools/call", params{c.tool, c.arguments}})
+	if err != nil {
+		return nil, &refusal{StatusTool, "Invalid arguments: " + err.Error(), "arguments"}
+	}
+	return raw, nil
+}
+
+// progress passes the guest's reports on, cleaned.
+func (c *call) progress() func(done, total float64, text string) {
+	report := c.req.Progress
+	if report == nil {
+		return nil
+	}
+	return func(done, total float64, text string) {
+		text, _ = cleanText(text)
+		report(done, total, text)
+	}
+}

@@ -1,0 +1,95 @@
+package host
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/writ-run/writ/host/sandbox"
+)
+
+// reference ends a text whose details only the operator may see.
+func (c *call) reference() string {
+	return fmt.Sprintf("Reference %s in `writ audit`.", c.id)
+}
+
+func (c *call) hostFailure(reason string) *refusal {
+	return &refusal{StatusHost, "Writ failed while it served this call. " + c.reference(), reason}
+}
+
+func (c *call) revoked() *refusal {
+	return &refusal{StatusDenied, fmt.Sprintf("%s was ended: its grant was taken back while it ran. What it had done by then was done. Mend it with: %s",
+		c.req.Tool, command(c.in, "grant %s", c.alias)), "revoked while running"}
+}
+
+func (c *call) closing() *refusal {
+	return &refusal{StatusHost, "Writ is shutting down.", "closing"}
+}
+
+// interrupted tells a call that was ended from outside. A result that is there all the same is not
+// handed out after a revocation: what was read must not be told any more.
+func (c *call) interrupted(ctx, parent context.Context, f *sandbox.Fault) error {
+	switch cause := context.Cause(ctx); {
+	case cause == errRevoked:
+		return c.revoked()
+	case f == nil || f.Kind != sandbox.FaultCancelled:
+		return nil
+	case parent.Err() != nil:
+		return parent.Err()
+	case cause == errClosing:
+		return c.closing()
+	}
+	return nil
+}
+
+// fault words a failed run. Only what a servlet itself reported is the servlet's own text.
+func (c *call) fault(f *sandbox.Fault) error {
+	reason := string(f.Kind)
+	switch f.Kind {
+	case sandbox.FaultTool:
+		text, dropped := cleanText(f.Text)
+		c.done.Cleaned = dropped
+		return &refusal{StatusTool, text, reason}
+	case sandbox.FaultDeadline:
+		wall := time.Duration(c.policy.Limits.WallMS) * time.Millisecond
+		return &refusal{StatusTool, fmt.Sprintf("The tool did not answer within %v and was ended. What it had done by then was done. %s", wall, c.reference()), reason}
+	case sandbox.FaultLimit:
+		return &refusal{StatusTool, fmt.Sprintf("The tool was ended at a limit: %s. %s", f.Text, c.reference()), reason + ": " + f.Text}
+	case sandbox.FaultTrap, sandbox.FaultExit, sandbox.FaultABI:
+		return &refusal{StatusTool, "The tool crashed. " + c.reference(), reason + ": " + f.Text}
+	}
+	c.host.log.Error("host failed during a call", "call", c.id, "fault", f.Text)
+	return c.hostFailure(reason)
+}
+
+// refused ends a call in words of the host.
+func (c *call) refused(no *refusal) Answer {
+	c.done.Status, c.done.Reason = no.status, no.reason
+	return c.sum(failure(no.text))
+}
+
+// end ends a call in the guest's result, which was accepted.
+func (c *call) end(result json.RawMessage) Answer { return c.sum(result) }
+
+func (c *call) sum(result json.RawMessage) Answer {
+	c.done.Result = len(result)
+	c.record()
+	return Answer{
+		Status: c.done.Status, Result: result, Call: c.id, Logs: c.logs, Wall: time.Since(c.started),
+		Fuel: c.done.Fuel, Allowed: c.done.Allowed, Denied: c.done.Denied,
+	}
+}
+
+// record writes how the call ended. Nothing can be undone by then, so a record that cannot be written
+// is logged and the answer stands; the intent and the effects are in the audit already.
+func (c *call) record() {
+	if c.recorder == nil {
+		return
+	}
+	defer c.host.logPanic("recording an answer")
+	c.done.WallMS = time.Since(c.started).Milliseconds()
+	if err := c.recorder.write(context.Background(), eventAnswer, c.done, false); err != nil {
+		c.host.log.Error("recording answer", "call", c.id, "error", err)
+	}
+}

@@ -1,0 +1,219 @@
+package host
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/writ-run/writ/capabilities/strictjson"
+)
+
+// Limits of a result, beside its size.
+const (
+	maxResultDepth  = 40      // below strictjson.MaxDepth: clients add levels of their own
+	maxResultValues = 200_000 // values and names
+)
+
+// cleanJSON drops from every string of a JSON value, names included, what a person does not see and a
+// model or terminal obeys. data has passed strictjson. What is clean stays as it is, byte for byte.
+func cleanJSON(data []byte) (out []byte, dropped int, err error) {
+	depth, values, from := 0, 1, 0
+	var rewritten []byte
+	for i := 0; i < len(data); i++ {
+		switch data[i] {
+		case '[', '{':
+			if depth++; depth > maxResultDepth {
+				return nil, 0, fmt.Errorf("it is nested deeper than %d", maxResultDepth)
+			}
+			values++
+		case ']', '}':
+			depth--
+		case ',', ':':
+			values++
+		case '"':
+			end := literalEnd(data, i)
+			text, n, err := cleanLiteral(data[i:end])
+			if err != nil {
+				return nil, 0, err
+			}
+			if n > 0 {
+				dropped += n
+				rewritten = append(append(rewritten, data[from:i]...), text...)
+				from = end
+			}
+			i = end - 1
+		}
+	}
+	if values > maxResultValues {
+		return nil, 0, fmt.Errorf("it has more than %d values", maxResultValues)
+	}
+	if dropped == 0 {
+		return data, 0, nil
+	}
+	rewritten = append(rewritten, data[from:]...)
+	// Two names may have become one.
+	if rewritten, err = strictjson.Compact(rewritten); err != nil {
+		return nil, 0, errors.New("names differ in hidden characters only")
+	}
+	return rewritten, dropped, nil
+}
+
+// literalEnd is the index after the string literal that starts at i.
+func literalEnd(data []byte, i int) int {
+	for i++; i < len(data); i++ {
+		switch data[i] {
+		case '\\':
+			i++
+		case '"':
+			return i + 1
+		}
+	}
+	return len(data)
+}
+
+func cleanLiteral(literal []byte) (out []byte, dropped int, err error) {
+	if !bytes.ContainsFunc(literal, func(r rune) bool { return r < ' ' || r > '~' || r == '\\' }) {
+		return literal, 0, nil
+	}
+	var s string
+	if err := json.Unmarshal(literal, &s); err != nil {
+		return nil, 0, errors.New("it has a string that cannot be read")
+	}
+	s, dropped = cleanText(s)
+	if dropped == 0 {
+		return literal, 0, nil
+	}
+	out, err = strictjson.Encode(s)
+	return out, dropped, err
+}
+
+const (
+	escape         = '\u001b'
+	joiner         = '\u200d' // ZERO WIDTH JOINER
+	nonJoiner      = '\u200c' // ZERO WIDTH NON-JOINER
+	textSelector   = '\ufe0e'
+	emojiSelector  = '\ufe0f'
+	controlStarter = '\u009b' // CSI as one character
+)
+
+// cleanText drops control characters but newline, tab and the return before a newline; terminal
+// escape sequences as a whole; bidirectional, zero-width and tag characters; and variation selectors
+// that stand alone. It returns how many characters were dropped. Invalid UTF-8 becomes U+FFFD.
+//
+// Joiners stay where writing needs them: in emoji, and between letters of scripts that join.
+func cleanText(s string) (clean string, dropped int) {
+	if !utf8.ValidString(s) {
+		s = strings.ToValidUTF8(s, "\ufffd")
+	}
+	var b strings.Builder
+	prev := rune(0)
+	for i := 0; i < len(s); {
+		r, size := utf8.DecodeRuneInString(s[i:])
+		rest := s[i+size:]
+		switch {
+		case r == escape || r == controlStarter:
+			length := size + sequence(r, rest)
+			dropped += utf8.RuneCountInString(s[i : i+length])
+			i += length
+			continue
+		case hidden(prev, r, rest):
+			dropped++
+		default:
+			b.WriteRune(r)
+			prev = r
+		}
+		i += size
+	}
+	if dropped == 0 {
+		return s, 0
+	}
+	return b.String(), dropped
+}
+
+// sequence is the length in bytes of what belongs to an escape character: a control sequence up to
+// its final byte, a command string up to its end, or one byte. Dropping the escape alone would leave
+// "[31m" or the payload of a clipboard write in the text.
+// Source: ECMA-48, sections 5.3 to 5.6.
+func sequence(starter rune, rest string) int {
+	kind := byte('[')
+	skip := 0
+	if starter == escape {
+		if rest == "" {
+			return 0
+		}
+		kind, skip = rest[0], 1
+	}
+	switch {
+	case kind == '[':
+		for i := skip; i < len(rest); i++ {
+			if c := rest[i]; c >= 0x40 && c <= 0x7e {
+				return i + 1
+			} else if c < 0x20 || c > 0x7e {
+				return i // not a sequence after all: keep what follows
+			}
+		}
+		return len(rest)
+	case strings.IndexByte("]PX^_", kind) >= 0:
+		for i := skip; i < len(rest); i++ {
+			switch {
+			case rest[i] == '\a':
+				return i + 1
+			case rest[i] == byte(escape):
+				if i+1 < len(rest) && rest[i+1] == '\\' {
+					return i + 2
+				}
+				return i // another sequence starts
+			case rest[i] == '\n':
+				return i // never ended: a line is enough to lose
+			}
+		}
+		return len(rest)
+	case kind >= 0x20 && kind <= 0x7e:
+		return 1
+	}
+	return 0
+}
+
+// unseen are characters that draw nothing, or move or hide what others draw.
+var unseen = []*unicode.RangeTable{
+	unicode.Cf, unicode.Zl, unicode.Zp, unicode.Variation_Selector,
+	unicode.Other_Default_Ignorable_Code_Point, unicode.Noncharacter_Code_Point,
+}
+
+// joining are the scripts whose spelling uses joiners.
+var joining = []*unicode.RangeTable{
+	unicode.Arabic, unicode.Syriac, unicode.Mongolian, unicode.Devanagari, unicode.Bengali, unicode.Gurmukhi, unicode.Gujarati,
+	unicode.Oriya, unicode.Tamil, unicode.Telugu, unicode.Kannada, unicode.Malayalam, unicode.Sinhala, unicode.Khmer, unicode.Myanmar,
+}
+
+func hidden(prev, r rune, rest string) bool {
+	next, _ := utf8.DecodeRuneInString(rest)
+	switch {
+	case r == '\n' || r == '\t':
+		return false
+	case r == '\r':
+		return next != '\n' // alone it overwrites the line on a terminal
+	case unicode.IsControl(r):
+		return true
+	case r < 0x7f:
+		return false
+	case r == textSelector || r == emojiSelector:
+		return !pictograph(prev) && (next != '\u20e3' || !strings.ContainsRune("0123456789#*", prev))
+	case r == joiner && (pictograph(prev) || prev == emojiSelector):
+		return !pictograph(next)
+	case r == joiner || r == nonJoiner:
+		return !unicode.IsOneOf(joining, prev) || !unicode.IsOneOf(joining, next)
+	case unicode.Is(unicode.Prepended_Concatenation_Mark, r):
+		return false // Arabic number signs are format characters that draw
+	}
+	return unicode.IsOneOf(unseen, r)
+}
+
+// pictograph says that r can stand in an emoji sequence.
+func pictograph(r rune) bool {
+	return r >= 0xa9 && unicode.In(r, unicode.So, unicode.Sm) || r >= 0x1f3fb && r <= 0x1f3ff
+}

@@ -1,0 +1,93 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"sync"
+)
+
+// errBusy is a call that cannot even wait.
+var errBusy = errors.New("too many calls are waiting")
+
+// maxWaiting bounds the calls that wait for their turn: each holds its arguments in memory.
+const maxWaiting = 1024
+
+// lanes bounds how many calls run at a time: of one installation, so that a slow tool cannot keep the
+// others from running, and of all together.
+type lanes struct {
+	each  int
+	total chan struct{}
+
+	mu      sync.Mutex
+	waiting int              // guarded by mu
+	byName  map[string]*lane // guarded by mu; only those in use
+}
+
+type lane struct {
+	slots chan struct{}
+	users int
+}
+
+func newLanes(each, total int) *lanes {
+	return &lanes{each: each, total: make(chan struct{}, total), byName: map[string]*lane{}}
+}
+
+// enter waits for a turn until ctx ends. The caller calls leave when its call ended.
+func (l *lanes) enter(ctx context.Context, name string) (leave func(), err error) {
+	mine, err := l.queue(name)
+	if err != nil {
+		return nil, err
+	}
+	defer l.stopWaiting()
+	select {
+	case mine.slots <- struct{}{}:
+	case <-ctx.Done():
+		l.drop(name)
+		return nil, context.Cause(ctx)
+	}
+	// The place in one's own lane comes first: who waits for it must not hold one of all.
+	select {
+	case l.total <- struct{}{}:
+	case <-ctx.Done():
+		<-mine.slots
+		l.drop(name)
+		return nil, context.Cause(ctx)
+	}
+	return func() {
+		<-l.total
+		<-mine.slots
+		l.drop(name)
+	}, nil
+}
+
+func (l *lanes) queue(name string) (*lane, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.waiting >= maxWaiting {
+		return nil, errBusy
+	}
+	l.waiting++
+	mine := l.byName[name]
+	if mine == nil {
+		mine = &lane{slots: make(chan struct{}, l.each)}
+		l.byName[name] = mine
+	}
+	mine.users++
+	return mine, nil
+}
+
+func (l *lanes) stopWaiting() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.waiting--
+}
+
+func (l *lanes) drop(name string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if mine := l.byName[name]; mine != nil {
+		if mine.users--; mine.users == 0 {
+			delete(l.byName, name)
+		}
+	}
+}

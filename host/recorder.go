@@ -1,0 +1,81 @@
+package host
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/writ-run/writ/capabilities"
+	"github.com/writ-run/writ/capabilities/guard"
+	"github.com/writ-run/writ/capabilities/strictjson"
+	"github.com/writ-run/writ/registry"
+)
+
+// Events of a call in the audit: what was asked before anything happens, each effect before it
+// happens, and how it ended. A call without its third line was ended together with the process: what
+// its last effect came to is unknown.
+const (
+	eventCall   = "call"
+	eventEffect = "effect"
+	eventAnswer = "answer"
+)
+
+// recorder writes what one call does into the audit, under the call's id.
+type recorder struct {
+	store store
+	by    capabilities.Caller
+	alias string
+	call  string
+}
+
+var _ guard.Recorder = (*recorder)(nil)
+
+// Record keeps one decision of the guard. What changes something outside is on disk before it
+// happens, so that after a crash the audit never knows less than the world; reads are batched, as
+// their loss costs a line and no truth about the world.
+func (r *recorder) Record(ctx context.Context, e guard.Event) error {
+	return r.write(ctx, eventEffect, e, e.Decision == "allow" && changesSomething(e))
+}
+
+// harmless are the actions after which the world is as it was before.
+var harmless = map[capabilities.Kind][]string{
+	capabilities.KindFS:     {"open", "list", "stat", "readlink", "read"},
+	capabilities.KindConfig: {"get"},
+	capabilities.KindHTTP:   {"GET", "HEAD"},
+}
+
+func changesSomething(e guard.Event) bool {
+	return !slices.Contains(harmless[capabilities.Kind(e.Kind)], e.Action)
+}
+
+func (r *recorder) write(ctx context.Context, event string, detail any, durable bool) error {
+	raw, err := strictjson.Encode(detail)
+	if err != nil {
+		return fmt.Errorf("recording %s: %w", event, err)
+	}
+	return r.store.Record(ctx, registry.Entry{
+		Event: event, Principal: r.by.Principal, Space: r.by.Space, Alias: r.alias, Call: r.call,
+		Detail: json.RawMessage(raw),
+	}, durable)
+}
+
+// intent is the detail of eventCall. Arguments may hold what no audit should: only their size is kept.
+type intent struct {
+	Tool      string `json:"tool"`
+	Servlet   string `json:"servlet,omitempty"` // name and version
+	Manifest  string `json:"manifest,omitempty"`
+	Arguments int    `json:"arguments_bytes"`
+}
+
+// ending is the detail of eventAnswer.
+type ending struct {
+	Status  Status `json:"status"`
+	Reason  string `json:"reason,omitempty"` // kind of fault, or what was refused; written by the host
+	WallMS  int64  `json:"wall_ms"`
+	Fuel    uint64 `json:"fuel,omitempty"`
+	Allowed int    `json:"allowed"`
+	Denied  int    `json:"denied"`
+	Result  int    `json:"result_bytes"`
+	Cleaned int    `json:"cleaned,omitempty"` // characters dropped from the result
+}
