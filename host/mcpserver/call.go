@@ -1,0 +1,104 @@
+package mcpserver
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+
+	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/writ-run/writ/host"
+)
+
+// receive stands between the SDK and every request: it answers tools/call and renders tools/list
+// itself, and turns a panic into the failure of one request.
+func (sp *space) receive(next mcp.MethodHandler) mcp.MethodHandler {
+	return func(ctx context.Context, method string, req mcp.Request) (result mcp.Result, err error) {
+		err = internalError("the request failed; Writ's log has the reason")
+		returned := sp.spaces.server.shielded("answering "+method, func() {
+			switch req := req.(type) {
+			case *mcp.CallToolRequest:
+				result, err = sp.callTool(ctx, req)
+			case *mcp.ListToolsRequest:
+				result, err = sp.listTools(ctx, method, req, next)
+			default:
+				result, err = next(ctx, method, req)
+			}
+		})
+		if !returned {
+			result = nil
+		}
+		return result, err
+	}
+}
+
+// standsAlone says whether a request is of the 2026-07-28 era. The transports let no other version
+// through in _meta, and bring requests without one to a session of the older era, whatever version
+// that session asked for.
+func standsAlone(params mcp.Params) bool {
+	_, ok := params.GetMeta()[mcp.MetaKeyProtocolVersion]
+	return ok
+}
+
+// callTool runs one tool call. The host looks the tool up itself: the list may be older than a grant.
+func (sp *space) callTool(ctx context.Context, req *mcp.CallToolRequest) (mcp.Result, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(sp.spaces.running, cancel)()
+
+	call := host.Request{Tool: req.Params.Name, Arguments: req.Params.Arguments}
+	if string(call.Arguments) == "null" {
+		call.Arguments = nil
+	}
+	if token := req.Params.GetProgressToken(); token != nil {
+		reporter := &progress{ctx: ctx, session: req.Session, token: token}
+		defer reporter.stop()
+		call.Progress = reporter.report
+	}
+	answer, err := sp.spaces.server.cfg.Host.CallTool(ctx, sp.caller(), call)
+	switch {
+	case errors.Is(err, host.ErrUnknownTool):
+		return nil, &jsonrpc.Error{Code: jsonrpc.CodeInvalidParams, Message: "unknown tool " + quote(req.Params.Name)}
+	case err != nil && ctx.Err() != nil:
+		return nil, internalError("the call was cancelled")
+	case err != nil:
+		sp.logger.Error("calling a tool", "tool", quote(req.Params.Name), "error", err)
+		return nil, internalError("Writ could not run the tool; its log has the reason")
+	}
+	result, err := renderResult(answer.Result, standsAlone(req.Params))
+	if err != nil {
+		sp.logger.Error("rendering a result", "tool", quote(req.Params.Name), "call", answer.Call, "error", err)
+		return nil, internalError("the tool's result is not valid")
+	}
+	return result, nil
+}
+
+// listTools renders a page of the list. Names and pages are the SDK's, definitions are the host's bytes.
+func (sp *space) listTools(ctx context.Context, method string, req *mcp.ListToolsRequest, next mcp.MethodHandler) (mcp.Result, error) {
+	if err := sp.refresh(ctx); err != nil && !sp.current().loaded {
+		return nil, internalError("Writ could not list its tools; its log has the reason")
+	}
+	paged, err := next(ctx, method, req)
+	if err != nil {
+		return nil, err
+	}
+	page, ok := paged.(*mcp.ListToolsResult)
+	if !ok {
+		return nil, internalError("the list of tools has an unexpected type")
+	}
+	modern := req.Params != nil && standsAlone(req.Params)
+	tools := []json.RawMessage{}
+	current := sp.current()
+	for _, tool := range page.Tools {
+		def := current.byName[tool.Name]
+		switch {
+		case def == nil: // gone since the page was made
+		case modern:
+			tools = append(tools, def.modern)
+		default:
+			tools = append(tools, def.legacy)
+		}
+	}
+	return renderList(tools, page, modern)
+}

@@ -1,0 +1,228 @@
+package mcpserver
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"mime"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/writ-run/writ/capabilities"
+)
+
+// front stands before the SDK's handlers: it lets in, reads, and chooses the handler of the era.
+type front struct {
+	spaces    *spaces
+	streaming context.Context // ends when open streams must
+	logger    *slog.Logger
+	listener  *net.TCPAddr
+	requests  atomic.Int64 // that wait for an answer
+	streams   atomic.Int64 // that are open
+
+	mu        sync.Mutex // guards endpoints
+	endpoints map[string]*endpoint
+}
+
+// endpoint has the SDK's handlers of one space. Sessions belong to it, so that a session of one
+// space is unknown in every other.
+type endpoint struct {
+	space    *space
+	plain    http.Handler // 2026-07-28, one JSON answer
+	stream   http.Handler // 2026-07-28, an event stream: progress, subscriptions
+	sessions http.Handler // before
+}
+
+func (f *front) endpoint(ctx context.Context, name string) (*endpoint, error) {
+	sp, err := f.spaces.open(ctx, name, false)
+	if err != nil {
+		return nil, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if e := f.endpoints[name]; e != nil {
+		return e, nil
+	}
+	server := func(*http.Request) *mcp.Server { return sp.mcp }
+	handler := func(opts mcp.StreamableHTTPOptions) http.Handler {
+		opts.MaxRequestBodyBytes = maxBodyBytes
+		opts.PropagateRequestCancellation = true
+		return mcp.NewStreamableHTTPHandler(server, &opts)
+	}
+	e := &endpoint{
+		space:    sp,
+		plain:    handler(mcp.StreamableHTTPOptions{Stateless: true, JSONResponse: true}),
+		stream:   handler(mcp.StreamableHTTPOptions{Stateless: true}),
+		sessions: handler(mcp.StreamableHTTPOptions{SessionTimeout: sessionTime}),
+	}
+	f.endpoints[name] = e
+	return e, nil
+}
+
+// ServeHTTP answers one HTTP request.
+func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	// For what is written before a handler runs; an answer times its own writes.
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(bodyTime + writeTime))
+	if refused := f.admitted(r); refused != nil {
+		http.Error(w, refused.text, refused.status)
+		return
+	}
+	name, ok := spaceOf(r.URL.Path, capabilities.DefaultSpace)
+	if !ok {
+		http.Error(w, "not an endpoint; MCP is served at /mcp and /s/<space>/mcp", http.StatusNotFound)
+		return
+	}
+	session := r.Header.Get("Mcp-Session-Id") != ""
+	switch {
+	case r.Method == http.MethodPost:
+	case session && (r.Method == http.MethodGet || r.Method == http.MethodDelete):
+	default:
+		w.Header().Set("Allow", http.MethodPost)
+		http.Error(w, "send MCP messages with POST", http.StatusMethodNotAllowed)
+		return
+	}
+	end, err := f.endpoint(r.Context(), name)
+	switch {
+	case errors.Is(err, errNoSpace):
+		http.Error(w, "no servlet is installed in the space "+quote(name), http.StatusNotFound)
+	case err != nil:
+		http.Error(w, "Writ could not open the space; its log has the reason", http.StatusServiceUnavailable)
+	case r.Method == http.MethodPost:
+		f.post(w, r, end)
+	default:
+		f.serveStream(w, r, end.sessions)
+	}
+}
+
+// post reads one message and judges it.
+func (f *front) post(w http.ResponseWriter, r *http.Request, end *endpoint) {
+	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
+		// A web page can send text/plain and forms across origins without asking; never JSON.
+		http.Error(w, "Content-Type must be application/json", http.StatusUnsupportedMediaType)
+		return
+	}
+	if !acceptsBoth(r.Header.Values("Accept")) {
+		http.Error(w, "Accept must list application/json and text/event-stream", http.StatusNotAcceptable)
+		return
+	}
+	body, refused := readBody(w, r)
+	if refused != nil {
+		http.Error(w, refused.text, refused.status)
+		return
+	}
+	msg, wrong := parseMessage(body)
+	status := http.StatusBadRequest
+	if wrong == nil {
+		wrong = checkHeaders(&msg, r.Header, end.space.current())
+	}
+	if wrong == nil && msg.method == "initialize" && len(slices.Collect(end.space.mcp.Sessions())) >= maxSessions {
+		wrong, status = internalError("too many open sessions"), http.StatusServiceUnavailable
+	}
+	if wrong != nil {
+		writeError(w, status, &msg, wrong)
+		return
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	r.ContentLength = int64(len(body))
+	f.dispatch(w, r, end, &msg)
+}
+
+// dispatch gives a message to the handler of its era, and of the answer that it needs.
+func (f *front) dispatch(w http.ResponseWriter, r *http.Request, end *endpoint, msg *message) {
+	if msg.method == listenMethod {
+		f.serveStream(w, r, end.stream)
+		return
+	}
+	defer f.requests.Add(-1)
+	if f.requests.Add(1) > maxInFlight {
+		writeError(w, http.StatusServiceUnavailable, msg, internalError("too many requests wait for an answer; send fewer at a time"))
+		return
+	}
+	modern := msg.modern() || r.Header.Get(versionHeader) == modernVersion
+	switch {
+	case modern && msg.progress:
+		serve(w, r, end.stream)
+	case modern:
+		serve(w, r, end.plain)
+	default:
+		serve(w, r, end.sessions)
+	}
+}
+
+// writeError answers a message with a JSON-RPC error.
+func writeError(w http.ResponseWriter, status int, msg *message, wrong *jsonrpc.Error) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(encodeError(msg.id, wrong)) // when this fails, nobody is left to be told
+}
+
+// serve runs a handler with an answer that is kept alive.
+func serve(w http.ResponseWriter, r *http.Request, h http.Handler) {
+	answer := newAnswer(w)
+	defer answer.end()
+	h.ServeHTTP(answer, r)
+}
+
+// serveStream runs a handler whose answer ends with the client or the server.
+func (f *front) serveStream(w http.ResponseWriter, r *http.Request, h http.Handler) {
+	if f.streams.Add(1) > maxStreams {
+		f.streams.Add(-1)
+		http.Error(w, "too many open streams", http.StatusServiceUnavailable)
+		return
+	}
+	defer f.streams.Add(-1)
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	defer context.AfterFunc(f.streaming, cancel)()
+	serve(w, r.WithContext(ctx), h)
+}
+
+// readBody reads a message of at most maxBodyBytes in at most bodyTime.
+func readBody(w http.ResponseWriter, r *http.Request) ([]byte, *refusal) {
+	control := http.NewResponseController(w)
+	if err := control.SetReadDeadline(time.Now().Add(bodyTime)); err != nil {
+		return nil, &refusal{http.StatusInternalServerError, "the connection cannot be timed"}
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBodyBytes))
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return nil, &refusal{http.StatusRequestEntityTooLarge, fmt.Sprintf("a message is at most %d MiB long", maxBodyBytes>>20)}
+	case err != nil:
+		return nil, &refusal{http.StatusBadRequest, "the message did not arrive whole"}
+	}
+	// The deadline would end a long call: the server reads ahead to notice a client that leaves.
+	if err := control.SetReadDeadline(time.Time{}); err != nil {
+		return nil, &refusal{http.StatusInternalServerError, "the connection cannot be timed"}
+	}
+	return body, nil
+}
+
+// acceptsBoth says whether a client takes both kinds of answer, as it must.
+func acceptsBoth(values []string) bool {
+	var plain, stream bool
+	for _, entry := range strings.Split(strings.Join(values, ","), ",") {
+		kind, _, _ := strings.Cut(entry, ";")
+		switch strings.ToLower(strings.TrimSpace(kind)) {
+		case "*/*":
+			plain, stream = true, true
+		case "application/json", "application/*":
+			plain = true
+		case "text/event-stream", "text/*":
+			stream = true
+		}
+	}
+	return plain && stream
+}
