@@ -1,0 +1,21 @@
+//go:build unix
+
+package sandbox
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"syscall"
+)
+
+// checkOwner refuses a folder of another user and one that others can enter.
+func checkOwner(dir string, info fs.FileInfo) error {
+	if st, ok := info.Sys().(*syscall.Stat_t); !ok || int(st.Uid) != os.Geteuid() {
+		return fmt.Errorf("%s belongs to another user; choose a folder of your own", dir)
+	}
+	if perm := info.Mode().Perm(); perm&0o077 != 0 {
+		return fmt.Errorf("%s has mode %04o; run chmod 700 on it", dir, perm)
+	}
+	return nil
+}

@@ -1,0 +1,81 @@
+package sandbox
+
+import (
+	"time"
+
+	"github.com/writ-run/writ/capabilities/effect"
+)
+
+// Entry is the exported function that a call enters.
+type Entry string
+
+// The entries of ABI writ1.
+const (
+	EntryCall     Entry = "servlet_call"
+	EntryDescribe Entry = "servlet_describe"
+	EntryWarm     Entry = "servlet_warm"
+)
+
+// Exports of ABI writ1 that are not entries.
+const (
+	initExport   = "_initialize"
+	reseedExport = "servlet_reseed"
+)
+
+// Call is one run of a guest in an instance of its own.
+type Call struct {
+	Entry Entry
+	Input []byte
+	// Host answers the guest's requests; nil: every request is denied. EntryDescribe and EntryWarm
+	// deny every request whatever Host is; EntryWarm still shows its preopened directories.
+	Host   Host
+	Limits Limits
+	// Progress is told how far the call is, at most every 100 ms, on Run's goroutine; nil: dropped.
+	// The text is the guest's: valid UTF-8 of at most 1 KiB, not fit for a terminal as it is.
+	Progress func(done, total float64, text string)
+}
+
+// Limits bound one call. A zero field refuses (no memory, no time), so that a forgotten limit is not
+// an open one.
+type Limits struct {
+	Memory    int64         // linear memory, bytes; also what operations hold for the guest
+	Wall      time.Duration // from start to forced end
+	Output    int           // bytes of output or error text
+	Log       int           // bytes of log lines; what is above is counted and dropped
+	HostCalls int           // calls of host functions
+}
+
+// Outcome is what a call came to.
+type Outcome struct {
+	Output  []byte // nil when there is a Fault
+	Fault   *Fault // nil: the guest answered
+	Fuel    uint64 // 0 until calls are metered
+	Logs    []effect.LogLine
+	Dropped int // log bytes above the limit
+	Wall    time.Duration
+	Memory  int64 // linear memory at the end, bytes
+}
+
+// FaultKind tells how a call failed.
+type FaultKind string
+
+// The ways in which a call can fail.
+const (
+	FaultTool      FaultKind = "tool"      // the guest reported an error; Text is the guest's own
+	FaultTrap      FaultKind = "trap"      // the guest crashed
+	FaultExit      FaultKind = "exit"      // the guest ended itself before it answered
+	FaultDeadline  FaultKind = "deadline"  // Limits.Wall passed
+	FaultCancelled FaultKind = "cancelled" // ctx was cancelled
+	FaultLimit     FaultKind = "limit"     // output, memory or host calls ran out
+	FaultABI       FaultKind = "abi"       // the guest broke the guest interface
+	FaultHost      FaultKind = "host"      // the host failed; the guest is not to blame
+)
+
+// Fault is a failed call. Text is one sentence written by the host, but for FaultTool: there it is
+// the guest's, valid UTF-8 of at most 4 KiB, not fit for a terminal as it is.
+type Fault struct {
+	Kind FaultKind
+	Text string
+}
+
+func (f *Fault) Error() string { return string(f.Kind) + ": " + f.Text }

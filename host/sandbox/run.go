@@ -1,0 +1,233 @@
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"time"
+
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
+
+	"github.com/writ-run/writ/capabilities/effect"
+)
+
+// runKey finds the run in the context that the runtime hands to host functions.
+type runKey struct{}
+
+var (
+	errStopped  = errors.New("stopped by the host") // thrown through the guest by run.stop
+	errDeadline = errors.New("past the deadline")   // cause of a context that Limits.Wall ended
+)
+
+// run is everything that one call owns on the host's side. An instance owns nothing but its memory,
+// so nothing of a call can be left in one. Only operations run outside the guest's goroutine.
+type run struct {
+	ctx      context.Context // ends with the call: deadline, cancellation
+	call     Call
+	host     Host
+	refusing bool // host is denied: operations need not even start
+	logger   *slog.Logger
+	started  time.Time
+
+	fault     *Fault
+	memory    api.Memory
+	linear    *linearMemory
+	current   string // function that the guest is in, for error texts
+	hostCalls int
+
+	output   []byte
+	overflow bool // the guest tried to write more output than granted
+	errText  []byte
+	logs     logs
+	progress time.Time // of the last report
+	files    files
+	ops      operations
+}
+
+// Run runs one call in a fresh instance and always comes back: a trap, an exit, a deadline and a
+// panic in a host function are outcomes. Nothing of the call is left afterwards.
+func (c *Code) Run(ctx context.Context, call Call) Outcome {
+	started := time.Now()
+	ctx, cancel := context.WithTimeoutCause(ctx, call.Limits.Wall, errDeadline)
+	defer cancel()
+	r := &run{call: call, host: call.Host, logger: c.engine.logger, started: started}
+	r.ctx = context.WithValue(ctx, runKey{}, r)
+	r.linear = &linearMemory{limit: uint64(min(max(call.Limits.Memory, 0), maxMemory))}
+	r.logs.limit = call.Limits.Log
+	r.ops.init(call.Limits.Memory)
+	memory := c.execute(r)
+	cancel()
+	r.ops.wait() // whoever starts a goroutine ends it: nothing acts for a call that is over
+	return r.outcome(memory)
+}
+
+// execute makes the instance, initialises it and enters it. It returns the memory's size at the end.
+func (c *Code) execute(r *run) (memory int64) {
+	defer func() {
+		if p := recover(); p != nil && !isStop(p) {
+			r.blame(p)
+		}
+	}()
+	if !r.ready(c.memoryMin) {
+		return 0
+	}
+	r.openHost()
+	ctx := experimental.WithMemoryAllocator(r.ctx, r.linear)
+	mod, err := c.engine.runtime.InstantiateModule(ctx, c.compiled, c.engine.instance)
+	if err != nil {
+		r.explain(err)
+		return int64(len(r.linear.b))
+	}
+	defer func() {
+		memory = int64(len(r.linear.b))
+		mod.Close(context.WithoutCancel(ctx))
+	}()
+	if init := mod.ExportedFunction(initExport); init != nil {
+		if _, err := init.Call(r.ctx); err != nil {
+			r.explain(err)
+			return
+		}
+	}
+	entry := mod.ExportedFunction(string(r.call.Entry))
+	if entry == nil {
+		r.blameGuest("the module exports no " + string(r.call.Entry))
+		return
+	}
+	res, err := entry.Call(r.ctx)
+	if err != nil {
+		r.explain(err)
+		return
+	}
+	r.judge(uint32(res[0]))
+	return
+}
+
+// ready refuses what cannot run at all.
+func (r *run) ready(memoryMin int64) bool {
+	l := r.call.Limits
+	switch {
+	case r.call.Entry != EntryCall && r.call.Entry != EntryDescribe && r.call.Entry != EntryWarm:
+		r.blameGuest(fmt.Sprintf("%q is no entry of the guest interface", string(r.call.Entry)))
+	case r.ctx.Err() != nil:
+		r.fault = r.ended()
+	case memoryMin > l.Memory:
+		r.fault = &Fault{FaultLimit, fmt.Sprintf("the servlet needs %s of memory to start; %s are granted", size(memoryMin), size(max(l.Memory, 0)))}
+	case len(r.call.Input) > maxInput:
+		r.fault = &Fault{FaultLimit, fmt.Sprintf("the input is larger than %s", size(maxInput))}
+	}
+	return r.fault == nil
+}
+
+// maxInput is far above any tool call, and a length that an i32 can say.
+const maxInput = 1 << 30
+
+// openHost takes the host's directories over into the call's table. Describing and warming up must
+// depend on nothing and reach nothing.
+func (r *run) openHost() {
+	switch {
+	case r.host == nil, r.call.Entry == EntryDescribe:
+		r.host, r.refusing = denied{}, true
+	case r.call.Entry == EntryWarm:
+		r.host, r.refusing = denied{preopens: r.host.Preopens()}, true
+	}
+	r.files.open = map[effect.Handle]*file{}
+	for i, p := range r.host.Preopens() {
+		if p.Handle != effect.FirstHandle+effect.Handle(i) {
+			panic(fmt.Sprintf("BUG: preopened directory %d has handle %d", i, p.Handle))
+		}
+		r.files.open[p.Handle] = &file{kind: effect.TypeDirectory, preopen: true, guest: p.Guest}
+	}
+	r.files.preopens = len(r.files.open)
+}
+
+// serve runs one host function for the guest.
+func (r *run) serve(f function, memory api.Memory, stack []uint64) uint32 {
+	defer r.contain()
+	r.memory, r.current = memory, f.name
+	r.charge()
+	return f.do(r, stack)
+}
+
+// charge counts a host call, so that a guest cannot keep the host busy with cheap ones, and ends a
+// call whose time is over.
+func (r *run) charge() {
+	if r.ctx.Err() != nil {
+		r.stopEnded()
+	}
+	if r.ops.panicked.Load() {
+		panic(errStopped)
+	}
+	if r.hostCalls++; r.hostCalls > r.call.Limits.HostCalls {
+		r.stop(FaultLimit, fmt.Sprintf("the servlet made more than %d host calls", r.call.Limits.HostCalls))
+	}
+}
+
+// contain turns a panic of the host's own code into a failed call: one servlet must not be able to
+// end the process that serves the others, and the panic's text may hold what is not the guest's.
+func (r *run) contain() {
+	p := recover()
+	if p == nil {
+		return
+	}
+	if !isStop(p) {
+		r.blame(p)
+	}
+	panic(errStopped)
+}
+
+func isStop(p any) bool { return p == any(errStopped) }
+
+// blame records a panic of the host's code.
+func (r *run) blame(p any) {
+	r.logger.Error("host function panicked", "function", r.current, "panic", p, "stack", string(debug.Stack()))
+	r.fault = &Fault{FaultHost, "the host failed while it served the call"}
+}
+
+func (r *run) blameGuest(text string) { r.fault = &Fault{FaultABI, text} }
+
+// stop ends the guest from inside a host function.
+func (r *run) stop(kind FaultKind, text string) {
+	r.fault = &Fault{kind, text}
+	panic(errStopped)
+}
+
+// stopEnded ends the guest because its context ended.
+func (r *run) stopEnded() {
+	r.fault = r.ended()
+	panic(errStopped)
+}
+
+// judge weighs what the entry returned.
+func (r *run) judge(code uint32) {
+	switch {
+	case code == 1:
+		text := validText(r.errText, maxErrorText)
+		if text == "" {
+			text = "the servlet failed without a reason"
+		}
+		r.fault = &Fault{FaultTool, text}
+	case code != 0:
+		r.blameGuest(fmt.Sprintf("%s returned %d; 0 or 1 is expected", r.call.Entry, int32(code)))
+	case r.overflow:
+		r.fault = &Fault{FaultLimit, fmt.Sprintf("the result is larger than the %s that are granted", size(int64(r.call.Limits.Output)))}
+	case len(r.output) == 0 && r.call.Entry != EntryWarm:
+		r.blameGuest(string(r.call.Entry) + " returned without an output")
+	}
+}
+
+// outcome sums the call up. Everything that ran for it has ended.
+func (r *run) outcome(memory int64) Outcome {
+	if r.ops.panicked.Load() {
+		r.fault = &Fault{FaultHost, "the host failed while it served the call"}
+	}
+	r.logs.flush(0)
+	r.logs.flush(1)
+	out := Outcome{Fault: r.fault, Logs: r.logs.lines, Dropped: r.logs.dropped, Wall: time.Since(r.started), Memory: memory}
+	if r.fault == nil {
+		out.Output = r.output
+	}
+	return out
+}
