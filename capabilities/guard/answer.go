@@ -1,0 +1,103 @@
+package guard
+
+import (
+	"bufio"
+	"compress/gzip"
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/writ-run/writ/capabilities"
+	"github.com/writ-run/writ/capabilities/effect"
+)
+
+const (
+	maxAnswer = 8 << 20 // bytes of a body, after decompression
+	maxPacked = 8 << 20 // bytes of a body as it arrives
+)
+
+// readAnswer reads a body under its limits. The exchange's deadline runs on, so that a server which
+// sends a byte a second is cut off.
+func readAnswer(ctx context.Context, method string, resp *http.Response) (effect.HTTPResponse, *effect.Error) {
+	answer := effect.HTTPResponse{Status: resp.StatusCode, Header: answerHeader(resp.Header)}
+	if method == http.MethodHead {
+		return answer, nil
+	}
+	if resp.ContentLength > maxPacked {
+		return effect.HTTPResponse{}, tooLarge()
+	}
+	packed := &io.LimitedReader{R: resp.Body, N: maxPacked + 1}
+	body, refusal := unpack(resp.Header, packed)
+	if refusal != nil {
+		return effect.HTTPResponse{}, refusal
+	}
+	var err error
+	answer.Body, err = io.ReadAll(io.LimitReader(body, maxAnswer+1))
+	switch {
+	case len(answer.Body) > maxAnswer || packed.N == 0:
+		return effect.HTTPResponse{}, tooLarge()
+	case ctx.Err() != nil:
+		return effect.HTTPResponse{}, cancelled()
+	case err != nil:
+		return effect.HTTPResponse{}, unavailable("the answer broke off or is damaged")
+	}
+	return answer, nil
+}
+
+// unpack undoes gzip, the one encoding that was asked for, and at most once: nested encodings are how
+// a small answer becomes an endless one.
+func unpack(header http.Header, body io.Reader) (io.Reader, *effect.Error) {
+	encodings := header.Values("Content-Encoding")
+	if len(encodings) > 1 {
+		return nil, unavailable("the answer has an encoding that was not asked for")
+	}
+	switch strings.ToLower(strings.TrimSpace(header.Get("Content-Encoding"))) {
+	case "", "identity":
+		return body, nil
+	case "gzip":
+		buffered := bufio.NewReader(body)
+		if _, err := buffered.Peek(1); err == io.EOF { // 204, 304 and the like
+			return buffered, nil
+		}
+		unpacked, err := gzip.NewReader(buffered)
+		if err != nil {
+			return nil, unavailable("the answer broke off or is damaged")
+		}
+		return unpacked, nil
+	}
+	return nil, unavailable("the answer has an encoding that was not asked for")
+}
+
+// unanswered says why an exchange did not happen, without telling the guest an address or a path. A
+// dial that was refused is recorded as a denial of its own.
+func (g *Guard) unanswered(ctx context.Context, x exchange, err error) *effect.Error {
+	var refused *addressError
+	var certificate *tls.CertificateVerificationError
+	var alert tls.AlertError
+	var record tls.RecordHeaderError
+	switch {
+	case errors.As(err, &refused):
+		g.decide(ctx, capabilities.KindHTTP, "dial", x.target(), refused.rule)
+		return denied("the granted host is at an address that may not be reached")
+	case ctx.Err() != nil:
+		return cancelled()
+	case errors.Is(err, errLookup):
+		return unavailable("the host's name could not be resolved")
+	case errors.As(err, &certificate):
+		return unavailable("the server's certificate is not valid for the granted origin")
+	case errors.As(err, &alert), errors.As(err, &record):
+		return unavailable("no secure connection could be made to the server")
+	}
+	return unavailable("the server did not answer")
+}
+
+func tooLarge() *effect.Error {
+	return &effect.Error{Code: effect.Limit, Text: "the answer is too large"}
+}
+
+func unavailable(text string) *effect.Error {
+	return &effect.Error{Code: effect.Unavailable, Text: text}
+}
