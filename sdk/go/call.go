@@ -1,0 +1,90 @@
+package servlet
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"runtime"
+
+	"github.com/writ-run/writ/sdk/go/internal/abi"
+)
+
+// request is the input of a call. Members that are not here are ignored, as the interface asks.
+type request struct {
+	Method string `json:"method"`
+	Params struct {
+		Name      string          `json:"name"`
+		Arguments json.RawMessage `json:"arguments"`
+	} `json:"params"`
+}
+
+// call answers one request with the JSON of an MCP result. Its error is the servlet's own failure; what
+// the model can mend is a result.
+func call(ctx context.Context, in []byte) ([]byte, error) {
+	var r request
+	if err := json.Unmarshal(in, &r); err != nil {
+		return nil, fmt.Errorf("reading the request: %w", err)
+	}
+	if r.Method != "tools/call" {
+		return nil, fmt.Errorf("this servlet answers tools/call, not %.40q", r.Method)
+	}
+	for _, e := range registered {
+		if e.tool.Name == r.Params.Name {
+			return e.answer(ctx, r.Params.Arguments)
+		}
+	}
+	return nil, fmt.Errorf("this servlet has no tool %.80q", r.Params.Name)
+}
+
+func (e *entry) answer(ctx context.Context, arguments json.RawMessage) (out []byte, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			stack := make([]byte, 8<<10)
+			stack = stack[:runtime.Stack(stack, false)]
+			abi.Log(int32(Fault), fmt.Sprintf("tool %s panicked: %v\n%s", e.tool.Name, cause, stack))
+			out, err = nil, fmt.Errorf("the tool %s has a bug and stopped: %v", e.tool.Name, cause)
+		}
+	}()
+	value, err := e.call(ctx, func(v any) error { return e.decodeArguments(arguments, v) })
+	if err != nil {
+		failed := Text(err.Error())
+		failed.IsError = true
+		return encode(failed)
+	}
+	result, err := e.result(value)
+	if err != nil {
+		return nil, err
+	}
+	out, err = encode(result)
+	if err != nil {
+		return nil, fmt.Errorf("writing the result of %s: %w", e.tool.Name, err)
+	}
+	return out, nil
+}
+
+var errNil = errors.New("it returned nil and no error")
+
+// result makes a Result of what a function returned.
+func (e *entry) result(value any) (Result, error) {
+	switch v := value.(type) {
+	case Result:
+		return v, nil
+	case *Result:
+		if v != nil {
+			return *v, nil
+		}
+	case string:
+		return Text(v), nil
+	case nil:
+	default:
+		raw, err := encode(v)
+		if err != nil {
+			return Result{}, fmt.Errorf("writing the result of %s: %w", e.tool.Name, err)
+		}
+		if string(raw) != "null" {
+			return Structured(json.RawMessage(raw)), nil
+		}
+	}
+	return Result{}, fmt.Errorf("the tool %s has a bug: %w", e.tool.Name, errNil)
+}

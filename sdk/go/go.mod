@@ -1,0 +1,3 @@
+module github.com/writ-run/writ/sdk/go
+
+go 1.26

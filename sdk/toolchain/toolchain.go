@@ -1,0 +1,178 @@
+// Package toolchain turns a source folder into a signed servlet: it builds the module, asks it to
+// describe its tools, writes the manifest and seals both. It works offline: the SDK that a servlet is
+// built with is part of this package.
+//
+// A build, in order:
+//
+//  1. servlet.toml is read strictly: what it declares is what the manifest will ask for.
+//  2. The compiler runs with an environment of its own, so that the same source gives the same bytes.
+//  3. The module passes the sandbox's gate; an import of a kind that was not declared stops here.
+//  4. The module describes its tools, in a sandbox that grants nothing.
+//  5. Manifest and tools are validated as an installer would, sealed, and written in one step.
+package toolchain
+
+import (
+	"context"
+	"crypto/ed25519"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/writ-run/writ/capabilities"
+	"github.com/writ-run/writ/host/sandbox"
+)
+
+// Errors that a caller may tell apart. The texts that wrap them say what to do.
+var (
+	// ErrCompiler is a compiler that is missing or too old.
+	ErrCompiler = errors.New("no usable compiler")
+	// ErrSource is source code that does not compile. The text is the compiler's, with file and line.
+	ErrSource = errors.New("source does not compile")
+	// ErrDeclaration is a servlet.toml, or a tool, that cannot become a manifest.
+	ErrDeclaration = errors.New("declaration refused")
+)
+
+// Options of a build.
+type Options struct {
+	Dir    string             // source folder with servlet.toml
+	Output string             // file to write, atomically; its folder exists
+	Key    ed25519.PrivateKey // development key
+}
+
+// Result is what a build made.
+type Result struct {
+	Output  string
+	Name    string
+	Version string
+	Size    int64    // bytes of the file
+	Tools   []string // names, in the manifest's order
+	Imports []string // "module.name", sorted
+}
+
+// Build builds, describes and seals offline. Equal source, key, compiler and Writ give equal bytes,
+// wherever the folder is. On an error Output is as it was.
+func Build(ctx context.Context, o Options) (Result, error) {
+	if o.Output == "" {
+		return Result{}, errors.New("building: no output file was named")
+	}
+	if len(o.Key) != ed25519.PrivateKeySize {
+		return Result{}, errors.New("building: no development key")
+	}
+	d, err := readDeclaration(filepath.Join(o.Dir, declarationFile))
+	if err != nil {
+		return Result{}, err
+	}
+	m := d.manifest()
+	early := m // what can be said before the tools are known, before anybody waits for a compiler
+	early.Uses = nil
+	if err := d.check(early, o.Key); err != nil {
+		return Result{}, err
+	}
+	module, err := compileGo(ctx, o.Dir)
+	if err != nil {
+		return Result{}, err
+	}
+	admitted, err := sandbox.Admit(module, capabilities.ABI, requestedKinds(m.Capabilities))
+	if err != nil {
+		return Result{}, fmt.Errorf("checking the module: %w", err)
+	}
+	if m.Tools, err = describe(ctx, admitted, capabilities.EffectiveLimits(m.Limits)); err != nil {
+		return Result{}, err
+	}
+	names, err := checkTools(m.Tools)
+	if err != nil {
+		return Result{}, err
+	}
+	if err := d.check(m, o.Key); err != nil {
+		return Result{}, err
+	}
+	file, err := capabilities.Seal(module, m, o.Key)
+	if err != nil {
+		return Result{}, fmt.Errorf("building: %w", err)
+	}
+	if err := writeFile(o.Output, file); err != nil {
+		return Result{}, fmt.Errorf("writing servlet: %w", err)
+	}
+	return Result{
+		Output: o.Output, Name: m.Name, Version: m.Version, Size: int64(len(file)),
+		Tools: names, Imports: admitted.Imports(),
+	}, nil
+}
+
+// requestedKinds are the kinds of which c asks for something.
+func requestedKinds(c capabilities.Capabilities) []capabilities.Kind {
+	var kinds []capabilities.Kind
+	for _, k := range []struct {
+		kind  capabilities.Kind
+		asked bool
+	}{
+		{capabilities.KindHTTP, len(c.HTTP) > 0},
+		{capabilities.KindWeb, c.Web != nil},
+		{capabilities.KindFS, len(c.FS) > 0},
+		{capabilities.KindConfig, len(c.Config) > 0},
+		{capabilities.KindSecret, len(c.Secrets) > 0},
+		{capabilities.KindKV, c.KV != nil},
+	} {
+		if k.asked {
+			kinds = append(kinds, k.kind)
+		}
+	}
+	return kinds
+}
+
+// describeLimits bound the one run of a build: describing is a matter of milliseconds.
+func describeLimits(memoryMB int) sandbox.Limits {
+	return sandbox.Limits{
+		Memory: int64(memoryMB) << 20, Wall: 20 * time.Second,
+		Output: 4 << 20, Log: 64 << 10, HostCalls: 10_000,
+	}
+}
+
+// describe asks the module for its tools, in a sandbox without a host.
+func describe(ctx context.Context, module sandbox.Admitted, limits capabilities.Limits) ([]json.RawMessage, error) {
+	engine, err := sandbox.New(ctx, sandbox.Config{})
+	if err != nil {
+		return nil, fmt.Errorf("describing tools: %w", err)
+	}
+	defer engine.Close(context.WithoutCancel(ctx))
+	code, err := engine.Compile(ctx, module)
+	if err != nil {
+		return nil, fmt.Errorf("describing tools: %w", err)
+	}
+	defer code.Close(context.WithoutCancel(ctx))
+	outcome := code.Run(ctx, sandbox.Call{Entry: sandbox.EntryDescribe, Limits: describeLimits(limits.MemoryMB)})
+	if outcome.Fault != nil {
+		return nil, explainFault(outcome)
+	}
+	return parseDescription(outcome.Output)
+}
+
+// writeFile replaces path by data in one step, and leaves nothing else behind.
+func writeFile(path string, data []byte) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = f.Close()
+			_ = os.Remove(f.Name())
+		}
+	}()
+	if _, err = f.Write(data); err != nil {
+		return err
+	}
+	if err = f.Chmod(0o644); err != nil {
+		return err
+	}
+	if err = f.Sync(); err != nil {
+		return err
+	}
+	if err = f.Close(); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
