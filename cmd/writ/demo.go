@@ -1,0 +1,193 @@
+package main
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/writ-run/writ/capabilities"
+	"github.com/writ-run/writ/host/approval"
+	"github.com/writ-run/writ/registry"
+	"github.com/writ-run/writ/sdk/toolchain"
+	"github.com/writ-run/writ/testdata/client"
+)
+
+func (a *app) demoVerb() *cobra.Command {
+	var source string
+	cmd := &cobra.Command{
+		Use: "demo", Args: cobra.NoArgs,
+		Short: "Show the whole path once: build, sign, approve, serve, call, and what is refused",
+		Long: `Show the whole path once, in a throw-away home with a throw-away key: build and
+sign the filesystem servlet, show its approval screen, install it for one folder
+for reading only, serve it to a real MCP client, call a tool, and try to get out.
+It needs Go and a clone of the project, and leaves nothing behind.`,
+		Example: "  writ demo\n  writ demo --source .",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			root, err := filepath.Abs(source)
+			if err != nil {
+				return err
+			}
+			if _, err := os.Stat(filepath.Join(root, "servlets", "filesystem", "servlet.toml")); err != nil {
+				return usagef("%s is no clone of the project: the demo builds the servlets in it; name one with --source DIR", root)
+			}
+			dir, err := os.MkdirTemp("", "writ-demo-")
+			if err != nil {
+				return err
+			}
+			defer os.RemoveAll(dir)
+			d := &demo{app: a, root: root, dir: dir}
+			return d.run(cmd.Context())
+		},
+	}
+	cmd.Flags().StringVar(&source, "source", ".", "clone of the project")
+	return cmd
+}
+
+// demo is one run of the demonstration.
+type demo struct {
+	*app
+	root string // clone of the project
+	dir  string // throw-away folder
+	key  ed25519.PrivateKey
+	step int
+}
+
+func (d *demo) run(ctx context.Context) error {
+	var err error
+	if _, d.key, err = ed25519.GenerateKey(rand.Reader); err != nil {
+		return err
+	}
+	d.homeFlag, d.space = filepath.Join(d.dir, "home"), capabilities.DefaultSpace
+	playground := filepath.Join(d.root, "testdata", "playground")
+	filesystem, err := d.make(ctx, filepath.Join("servlets", "filesystem"))
+	if err != nil {
+		return err
+	}
+	probe, err := d.make(ctx, filepath.Join("testdata", "probe"))
+	if err != nil {
+		return err
+	}
+	everyTool := approval.Choice{Tools: []string{approval.AllTools}}
+	reading := everyTool
+	reading.Dirs = map[string]approval.Directory{"docs": {Path: playground, ReadOnly: true}}
+	if err := d.install(ctx, filesystem, reading, true); err != nil {
+		return err
+	}
+	if err := d.install(ctx, probe, everyTool, false); err != nil {
+		return err
+	}
+	if err := d.serve(ctx, playground); err != nil {
+		return err
+	}
+	d.title("What next")
+	fmt.Fprintf(d.stdout, `   writ build servlets/filesystem -o filesystem.wasm
+   writ install filesystem.wasm --dev --dir docs=FOLDER   approve it yourself
+   writ run                                               the command for your MCP client
+   writ new go NAME                                       write a servlet of your own
+   writ --help
+`)
+	return nil
+}
+
+func (d *demo) title(format string, args ...any) {
+	d.step++
+	fmt.Fprintf(d.stdout, "\n%d. %s\n", d.step, fmt.Sprintf(format, args...))
+}
+
+// make builds and signs the servlet in a folder of the project.
+func (d *demo) make(ctx context.Context, source string) (string, error) {
+	d.title("Build and sign %s", filepath.ToSlash(source))
+	file := filepath.Join(d.dir, filepath.Base(source)+".wasm")
+	made, err := toolchain.Build(ctx, toolchain.Options{Dir: filepath.Join(d.root, source), Output: file, Key: d.key})
+	if err != nil {
+		return "", err
+	}
+	built, err := readServlet(file)
+	if err != nil {
+		return "", err
+	}
+	signed, err := toolchain.Sign(built, toolchain.SignOptions{Key: d.key})
+	if err != nil {
+		return "", err
+	}
+	fmt.Fprintf(d.stdout, "   %s %s: one file, %d kB, %s, signed with a throw-away key\n", made.Name, made.Version, len(signed)/1000, counted(len(made.Tools), "tool"))
+	return file, replaceFile(file, signed)
+}
+
+// install shows the screen and answers it as a person would.
+func (d *demo) install(ctx context.Context, file string, choice approval.Choice, show bool) error {
+	c, err := approval.Read(ctx, file)
+	if err != nil {
+		return err
+	}
+	return d.withRegistry(func(reg *registry.Registry) error {
+		plan, err := approval.Propose(ctx, reg, d.caller(), c, choice)
+		if err != nil {
+			return err
+		}
+		if show {
+			d.title("Approve %s for one folder, for reading only", plan.Name)
+			fmt.Fprintf(d.stdout, "%s\nType the servlet's name to approve, a number to narrow, n to refuse: %s\n", strings.TrimRight(plan.Text, "\n"), plan.Name)
+		}
+		_, err = approval.Install(ctx, reg, d.caller(), c, choice, plan.Digest)
+		return err
+	})
+}
+
+// serve starts `writ run` as a client would, with a secret in its environment, and calls tools.
+func (d *demo) serve(ctx context.Context, playground string) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	secret := rand.Text()
+	outside := filepath.Join(d.dir, "outside.txt")
+	if err := os.WriteFile(outside, []byte(secret), 0o600); err != nil {
+		return err
+	}
+	cmd := exec.Command(self, "--home", d.homeFlag, "run")
+	cmd.Env = append(os.Environ(), "WRIT_DEMO_SECRET="+secret)
+	cmd.Stderr = d.stderr
+	c, err := client.Stdio(ctx, cmd)
+	if err != nil {
+		return err
+	}
+	err = d.call(ctx, c)
+	if err == nil {
+		err = d.attack(ctx, c, secret, outside, playground)
+	}
+	return errors.Join(err, c.Close())
+}
+
+func (d *demo) call(ctx context.Context, c *client.Client) error {
+	server := c.Discover()
+	d.title("Serve it: an MCP client starts `writ run`, discovers %s %s (MCP %s) and lists its tools", server.Name, server.Version, server.Protocol)
+	tools, err := c.ListTools(ctx)
+	if err != nil {
+		return err
+	}
+	var names []string
+	for _, t := range tools {
+		names = append(names, t.Name)
+	}
+	fmt.Fprintf(d.stdout, "   %s\n", strings.Join(names, "\n   "))
+	const tool, path = "filesystem_read_text_file", "/docs/welcome.txt"
+	d.title("Call %s {\"path\":%q}", tool, path)
+	answer, err := c.Call(ctx, tool, map[string]any{"path": path})
+	if err != nil {
+		return err
+	}
+	if answer.IsError || strings.TrimSpace(answer.Text) == "" {
+		return fmt.Errorf("calling %s: %s", tool, capabilities.Printable(answer.Text, maxErrorRunes))
+	}
+	fmt.Fprintf(d.stdout, "   | %s\n", strings.ReplaceAll(printableLines(strings.TrimSpace(answer.Text)), "\n", "\n   | "))
+	return nil
+}

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"github.com/writ-run/writ/host"
+	"github.com/writ-run/writ/host/sandbox"
+	"github.com/writ-run/writ/registry"
+)
+
+// homeDir is the folder that --home, WRIT_HOME or the system's convention names, in that order.
+func (a *app) homeDir() (string, error) {
+	for _, dir := range []string{a.homeFlag, a.getenv("WRIT_HOME")} {
+		if dir != "" {
+			return filepath.Abs(dir)
+		}
+	}
+	if dir := a.getenv("XDG_DATA_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "writ"), nil
+	}
+	user, err := os.UserHomeDir()
+	if err != nil {
+		return "", usagef("no home folder is known: name one with --home DIR")
+	}
+	switch runtime.GOOS {
+	case "darwin":
+		return filepath.Join(user, "Library", "Application Support", "writ"), nil
+	case "windows":
+		if dir := a.getenv("LocalAppData"); filepath.IsAbs(dir) {
+			return filepath.Join(dir, "writ"), nil
+		}
+		return filepath.Join(user, "AppData", "Local", "writ"), nil
+	}
+	return filepath.Join(user, ".local", "share", "writ"), nil
+}
+
+// withRegistry runs f with the home opened, and closes it.
+func (a *app) withRegistry(f func(*registry.Registry) error) error {
+	dir, err := a.homeDir()
+	if err != nil {
+		return err
+	}
+	reg, err := registry.Open(dir, nil)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f(reg), reg.Close())
+}
+
+// withHost runs f with a Host over the home, and closes both.
+func (a *app) withHost(ctx context.Context, f func(*registry.Registry, *host.Host) error) error {
+	return a.withRegistry(func(reg *registry.Registry) error {
+		engine, err := sandbox.New(ctx, sandbox.Config{CacheDir: filepath.Join(reg.Home(), "cache", "code")})
+		if err != nil {
+			return err
+		}
+		// Closing outlives an interrupt: a running call has its own deadline.
+		closing := context.WithoutCancel(ctx)
+		h, err := host.New(host.Config{Registry: reg, Engine: engine, Network: a.network, Logger: a.logger()})
+		if err != nil {
+			return errors.Join(err, engine.Close(closing))
+		}
+		return errors.Join(f(reg, h), h.Close(closing), engine.Close(closing))
+	})
+}

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/writ-run/writ/capabilities"
+	"github.com/writ-run/writ/host/approval"
+	"github.com/writ-run/writ/registry"
+)
+
+func (a *app) inspectVerb() *cobra.Command {
+	return &cobra.Command{
+		Use: "inspect FILE|ALIAS", Args: cobra.ExactArgs(1),
+		Short: "Show who signed a servlet, what it wants and what it can never do",
+		Long: `Show who signed a servlet, what it wants and what it can never do. FILE is a
+servlet file (anything with a slash or a dot); ALIAS is one that is installed.
+None of its code runs.`,
+		Example: "  writ inspect filesystem.wasm\n  writ inspect filesystem --json",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if looksLikeFile(args[0]) {
+				c, err := approval.Read(cmd.Context(), args[0])
+				if err != nil {
+					return usageError{err}
+				}
+				return a.describe(c, nil)
+			}
+			return a.withRegistry(func(reg *registry.Registry) error {
+				c, in, err := approval.Load(cmd.Context(), reg, a.caller(), args[0])
+				if err != nil {
+					return err
+				}
+				rights := in.Grant.Rights
+				if in.Revoked {
+					rights = capabilities.Rights{}
+				}
+				return a.describe(c, &rights)
+			})
+		},
+	}
+}
+
+// looksLikeFile tells a path from an alias, which has neither dots nor slashes; a file of that name
+// in the working folder must be written ./name.
+func looksLikeFile(arg string) bool {
+	return strings.ContainsAny(arg, `./\`) || capabilities.ValidAlias(arg) != nil
+}
+
+func (a *app) describe(c *approval.Candidate, granted *capabilities.Rights) error {
+	d := approval.Describe(c, granted)
+	if a.json {
+		return a.printJSON(d)
+	}
+	rows := [][]string{
+		{"name", d.Name + " " + d.Version},
+		{"about", d.Description},
+		{"signed by", capabilities.Fingerprint(d.Publisher) + " (key " + d.Publisher + ")"},
+		{"file", d.Digest},
+		{"module", fmt.Sprintf("%s, %d kB, ABI %s", d.Module.SHA256, d.Module.Size/1000, d.Module.ABI)},
+		{"issued", standing(d)},
+	}
+	for _, t := range c.Servlet.Tools() {
+		rows = append(rows, []string{"tool", t.Name + ": " + firstLine(t.Description)})
+	}
+	for _, p := range d.Powers {
+		text := string(p.Kind)
+		if p.ID != "" {
+			text += " " + p.ID
+		}
+		rows = append(rows, []string{string(p.Status), text + ": " + p.Text})
+	}
+	rows = append(rows, []string{string(capabilities.Impossible), "environment variables: none, for any servlet"})
+	return a.printFacts(rows)
+}
+
+func standing(d approval.Description) string {
+	if d.Development {
+		return "development build of this machine: installs only with --dev"
+	}
+	return fmt.Sprintf("%s, number %d, to be installed until %s", d.Issued, d.Seq, d.Expires)
+}
+
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(s, "\n")
+	return line
+}

@@ -1,0 +1,185 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/writ-run/writ/capabilities"
+	"github.com/writ-run/writ/host/approval"
+	"github.com/writ-run/writ/host/approval/screen"
+	"github.com/writ-run/writ/registry"
+)
+
+// installFlags are the flags of install and grant beyond those that name what is given.
+type installFlags struct {
+	choiceFlags
+	plan    bool
+	approve string
+}
+
+func (f *installFlags) register(cmd *cobra.Command) {
+	f.choiceFlags.register(cmd)
+	cmd.Flags().BoolVar(&f.plan, "plan", false, "only show what would be granted, and its digest with --json")
+	cmd.Flags().StringVar(&f.approve, "approve", "", "digest of the plan to carry out, asking nothing")
+}
+
+func (a *app) installVerb() *cobra.Command {
+	var f installFlags
+	cmd := &cobra.Command{
+		Use: "install FILE", Args: cobra.ExactArgs(1),
+		Short: "Show what a servlet wants, ask, and install what you approve",
+		Long: `Show what a servlet wants, ask, and install what you approve. On a terminal you
+approve by typing the servlet's name, or narrow what it gets first. Elsewhere
+nothing is asked and nothing is granted that no flag names: show the plan with
+--plan --json, then repeat the command with --approve and the plan's digest.
+No code of the servlet runs before it is approved.`,
+		Example: `  writ install filesystem.wasm --dir docs=notes --tools '*' --plan --json
+  writ install weather.wasm --allow api --tools forecast --plan`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			choice, err := f.choice(a.space)
+			if err != nil {
+				return err
+			}
+			c, err := approval.Read(cmd.Context(), args[0])
+			if err != nil {
+				return usageError{err}
+			}
+			return a.withRegistry(func(reg *registry.Registry) error {
+				d := decision{
+					verb: "install",
+					propose: func(choice approval.Choice) (approval.Plan, error) {
+						return approval.Propose(cmd.Context(), reg, a.caller(), c, choice)
+					},
+					commit: func(choice approval.Choice, digest string) (registry.Installation, error) {
+						return approval.Install(cmd.Context(), reg, a.caller(), c, choice, digest)
+					},
+					session: func(cfg approval.SessionConfig) (*approval.Session, approval.Turn, error) {
+						return approval.NewSession(c, approval.Interactive(c.Servlet.Manifest(), choice), cfg)
+					},
+				}
+				return a.decide(cmd.Context(), d, choice, f)
+			})
+		},
+	}
+	f.register(cmd)
+	cmd.Flags().StringVar(&f.as, "as", "", "name to install it under; it begins the names of its tools")
+	cmd.Flags().BoolVar(&f.dev, "dev", false, "accept a build signed with this machine's development key")
+	return cmd
+}
+
+// decision is one change that a person decides about: how it is planned, asked and carried out.
+type decision struct {
+	verb    string
+	propose func(approval.Choice) (approval.Plan, error)
+	commit  func(approval.Choice, string) (registry.Installation, error)
+	session func(approval.SessionConfig) (*approval.Session, approval.Turn, error)
+}
+
+// decide shows, asks where there is somebody to ask, and carries out what was approved.
+func (a *app) decide(ctx context.Context, d decision, choice approval.Choice, f installFlags) error {
+	switch {
+	case f.plan && f.approve != "":
+		return usagef("--plan shows and --approve carries out: give one of them")
+	case f.plan:
+		return a.showPlan(d, choice)
+	case f.approve != "":
+		in, err := d.commit(choice, f.approve)
+		if err != nil {
+			return inputError(err)
+		}
+		return a.sayGranted(d.verb, in)
+	case !a.interactive():
+		return deniedError{fmt.Errorf("not asking: this is not a terminal: show the plan with --plan --json, then repeat the command with --approve DIGEST")}
+	}
+	approved, choice, err := a.ask(ctx, d)
+	if err != nil {
+		return inputError(err)
+	}
+	if approved == "" {
+		return silent(exitDenied)
+	}
+	in, err := d.commit(choice, approved)
+	if err != nil {
+		return inputError(err)
+	}
+	return a.sayGranted(d.verb, in)
+}
+
+// inputError marks an error as a mistake in what the command line names, unless it is something else.
+func inputError(err error) error {
+	if err == nil || statusOf(err) != exitHost || isAny(err, registry.ErrLocked, registry.ErrDamaged, registry.ErrNewer, registry.ErrReadOnly, registry.ErrUnsafe) {
+		return err
+	}
+	return usageError{err}
+}
+
+func (a *app) showPlan(d decision, choice approval.Choice) error {
+	plan, err := d.propose(choice)
+	if err != nil {
+		return inputError(err)
+	}
+	if a.json {
+		return a.printJSON(plan)
+	}
+	_, err = fmt.Fprintln(a.stdout, strings.TrimRight(plan.Text, "\n"))
+	for _, m := range plan.Missing {
+		a.say("not named: %s", capabilities.Printable(m, maxErrorRunes))
+	}
+	a.say("to carry it out: the same command with --approve %s", plan.Digest)
+	return err
+}
+
+// ask holds the session with the person at the terminal. It returns the digest of the approved plan
+// and the choice behind it, or an empty digest for a refusal.
+func (a *app) ask(ctx context.Context, d decision) (string, approval.Choice, error) {
+	s, turn, err := d.session(approval.SessionConfig{Propose: d.propose, Count: approval.CountFiles, Width: a.width(), Color: a.colour()})
+	if err != nil {
+		return "", approval.Choice{}, err
+	}
+	for !turn.Done {
+		fmt.Fprint(a.stderr, turn.Text)
+		line, err := a.readAnswer(ctx, turn.Prompt)
+		switch {
+		case errors.Is(err, errNoAnswer):
+			fmt.Fprintln(a.stderr)
+			turn = s.End()
+		case err != nil:
+			return "", approval.Choice{}, err
+		default:
+			turn = s.Input(line)
+		}
+	}
+	fmt.Fprint(a.stderr, turn.Text)
+	if !turn.Approved {
+		return "", approval.Choice{}, nil
+	}
+	return s.Plan().Digest, s.Choice(), nil
+}
+
+// width is the terminal's, in columns.
+func (a *app) width() int {
+	if out, ok := a.stderr.(*os.File); ok {
+		if columns, _, err := term.GetSize(int(out.Fd())); err == nil && columns > 0 {
+			return min(columns, screen.Width)
+		}
+	}
+	return screen.Width
+}
+
+func (a *app) sayGranted(verb string, in registry.Installation) error {
+	if a.json {
+		return a.printJSON(in)
+	}
+	if verb == "install" {
+		a.say("installed %s %s as %s with %s; see them with `writ tools %s`, serve them with `writ run`", in.Name, in.Version, in.Alias, counted(len(in.Grant.Rights.Tools), "tool"), in.Alias)
+		return nil
+	}
+	a.say("granted %s anew: %s", in.Alias, counted(len(in.Grant.Rights.Tools), "tool"))
+	return nil
+}

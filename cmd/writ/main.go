@@ -1,0 +1,98 @@
+// Writ runs MCP tools as signed WebAssembly servlets, each call in a fresh sandbox that holds only
+// what a person approved.
+//
+// One file per verb; main is os.Exit(run(...)). Answers go to standard output, everything else to
+// standard error, one line each, without capitals and full stops; exit statuses are in exit.go.
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/writ-run/writ/capabilities"
+	"github.com/writ-run/writ/capabilities/guard"
+)
+
+func main() {
+	os.Exit(run(os.Args[1:], &app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv}))
+}
+
+// app is one run of the command: its streams, its environment and its global flags.
+type app struct {
+	stdin  *os.File
+	stdout io.Writer
+	stderr io.Writer
+	getenv func(string) string
+	// network is the zero value, the real network, outside tests.
+	network guard.Network
+
+	homeFlag string
+	space    string
+	json     bool
+	serving  bool // warnings go to the log
+	began    bool // a verb's own code was reached: errors before that are usage
+}
+
+// run executes one command line and returns its exit status.
+func run(args []string, a *app) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	root := a.root()
+	root.SetArgs(args)
+	verb, err := root.ExecuteContextC(ctx)
+	if err != nil && !a.began {
+		err = usagef("%w (see `%s --help`)", err, verb.CommandPath())
+	}
+	return a.report(err)
+}
+
+// root is the command with all its verbs.
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "writ",
+		Short: "Run MCP tools as signed WebAssembly servlets that hold only what you approved",
+		Long: `Writ runs MCP tools as signed WebAssembly servlets. You see what a servlet
+wants, approve or narrow it, and every call runs in a fresh sandbox that can
+touch nothing else.
+
+` + exitStatuses,
+		SilenceUsage:      true,
+		SilenceErrors:     true,
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+		PersistentPreRun:  func(*cobra.Command, []string) { a.began = true },
+	}
+	root.SetIn(a.stdin)
+	root.SetOut(a.stdout)
+	root.SetErr(a.stderr)
+	flags := root.PersistentFlags()
+	flags.StringVar(&a.homeFlag, "home", "", "folder that holds everything Writ keeps (default $WRIT_HOME, else the system's data folder)")
+	flags.StringVar(&a.space, "space", capabilities.DefaultSpace, "space to work in")
+	flags.BoolVar(&a.json, "json", false, "print JSON")
+	root.AddGroup(
+		&cobra.Group{ID: "use", Title: "Use servlets:"},
+		&cobra.Group{ID: "serve", Title: "Serve MCP clients:"},
+		&cobra.Group{ID: "look", Title: "Look after them:"},
+		&cobra.Group{ID: "write", Title: "Write servlets:"},
+	)
+	for group, verbs := range map[string][]*cobra.Command{
+		"use":   {a.installVerb(), a.inspectVerb(), a.listVerb(), a.toolsVerb(), a.callVerb(), a.removeVerb(), a.grantVerb(), a.revokeVerb(), a.configVerb()},
+		"serve": {a.runVerb(), a.serveVerb()},
+		"look":  {a.auditVerb(), a.statusVerb(), a.versionVerb(), a.demoVerb()},
+		"write": {a.newVerb(), a.buildVerb(), a.keygenVerb(), a.signVerb()},
+	} {
+		for _, v := range verbs {
+			v.GroupID = group
+			root.AddCommand(v)
+		}
+	}
+	root.SetHelpCommandGroupID("look")
+	return root
+}
+
+// caller is the person at this terminal, in the space that was asked for.
+func (a *app) caller() capabilities.Caller { return capabilities.Local(a.space) }

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// These tests drive the real binary. It and the servlets that the scripts use are built once.
+var built struct {
+	dir        string // a folder for PATH, with writ in it
+	writ       string
+	filesystem string // signed with key
+	weather    string // asks for an http origin and a config key
+	key        string
+}
+
+func TestMain(m *testing.M) {
+	code, err := buildAll(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "preparing the tests:", err)
+		os.Exit(1)
+	}
+	os.Exit(code)
+}
+
+func buildAll(m *testing.M) (int, error) {
+	dir, err := os.MkdirTemp("", "writ-test-")
+	if err != nil {
+		return 1, err
+	}
+	defer os.RemoveAll(dir)
+	// One script runs as another user, who must reach the binary.
+	if err := os.Chmod(dir, 0o755); err != nil {
+		return 1, err
+	}
+	built.dir = filepath.Join(dir, "bin")
+	built.writ = filepath.Join(built.dir, "writ")
+	built.key = filepath.Join(dir, "publisher.key")
+	if out, err := exec.Command("go", "build", "-o", built.writ, ".").CombinedOutput(); err != nil {
+		return 1, fmt.Errorf("building writ: %s", out)
+	}
+	steps := [][]string{{"keygen", "-o", built.key}}
+	for source, to := range map[string]*string{
+		"../../servlets/filesystem": &built.filesystem,
+		"testdata/weather":          &built.weather,
+	} {
+		*to = filepath.Join(dir, filepath.Base(source)+".wasm")
+		steps = append(steps, []string{"build", source, "-o", *to}, []string{"sign", *to, "--key", built.key})
+	}
+	for _, step := range steps {
+		cmd := exec.Command(built.writ, append([]string{"--home", filepath.Join(dir, "home")}, step...)...)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return 1, fmt.Errorf("writ %v: %s", step, out)
+		}
+	}
+	return m.Run(), nil
+}

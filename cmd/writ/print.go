@@ -1,0 +1,87 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"text/tabwriter"
+
+	"golang.org/x/term"
+
+	"github.com/writ-run/writ/capabilities"
+)
+
+// printJSON prints v, indented for a person, in one piece for a program.
+func (a *app) printJSON(v any) error {
+	enc := json.NewEncoder(a.stdout)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}
+
+// printTable prints rows in columns under a header.
+func (a *app) printTable(header string, rows [][]string) error {
+	w := tabwriter.NewWriter(a.stdout, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(w, strings.ReplaceAll(header, " ", "\t"))
+	for _, r := range rows {
+		for i, cell := range r {
+			limit := maxCell
+			if i == len(r)-1 {
+				limit = maxErrorRunes
+			}
+			r[i] = capabilities.Printable(cell, limit)
+		}
+		fmt.Fprintln(w, strings.Join(r, "\t"))
+	}
+	return w.Flush()
+}
+
+// printFacts prints names and values in two columns.
+func (a *app) printFacts(facts [][]string) error {
+	w := tabwriter.NewWriter(a.stdout, 0, 4, 2, ' ', 0)
+	for _, f := range facts {
+		fmt.Fprintf(w, "%s\t%s\n", f[0], capabilities.Printable(f[1], maxErrorRunes))
+	}
+	return w.Flush()
+}
+
+// counted is a number of things: "1 tool", "2 tools".
+func counted(n int, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return fmt.Sprintf("%d %s", n, thing)
+}
+
+// maxCell is how much of one value a table shows, in characters; its last column shows maxErrorRunes.
+const maxCell = 120
+
+// say prints a sentence for a person to standard error: standard output is for answers.
+func (a *app) say(format string, args ...any) { fmt.Fprintf(a.stderr, format+"\n", args...) }
+
+// logger writes the host's log to standard error as text. Commands that answer a person say what went
+// wrong in their own one line; servers log warnings, and WRIT_LOG=debug shows all to everyone.
+func (a *app) logger() *slog.Logger {
+	level := slog.LevelError + 1
+	if a.serving {
+		level = slog.LevelWarn
+	}
+	if a.getenv("WRIT_LOG") == "debug" {
+		level = slog.LevelDebug
+	}
+	return slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: level}))
+}
+
+// interactive says whether a person can be asked: both ends are a terminal.
+func (a *app) interactive() bool {
+	out, ok := a.stderr.(*os.File)
+	return ok && term.IsTerminal(int(a.stdin.Fd())) && term.IsTerminal(int(out.Fd()))
+}
+
+// colour says whether standard error may be coloured (no-color.org).
+func (a *app) colour() bool {
+	out, ok := a.stderr.(*os.File)
+	return ok && a.getenv("NO_COLOR") == "" && a.getenv("TERM") != "dumb" && term.IsTerminal(int(out.Fd()))
+}

@@ -1,0 +1,194 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// terminal is a pseudo-terminal with a program on its other end.
+type terminal struct {
+	t      *testing.T
+	master *os.File
+	cmd    *exec.Cmd
+
+	mu   sync.Mutex // guards seen
+	seen strings.Builder
+	read int // how much of seen expect has gone past
+	gone chan struct{}
+}
+
+// openTerminal makes a pseudo-terminal; typed is in its input before the program starts.
+func openTerminal(t *testing.T, typed string, home string, args ...string) *terminal {
+	t.Helper()
+	// Not blocking, so that closing it ends a read that waits.
+	fd, err := unix.Open("/dev/ptmx", unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err != nil {
+		t.Fatal(err)
+	}
+	n, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	master := os.NewFile(uintptr(fd), "ptmx")
+	slave, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|syscall.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer slave.Close()
+	if _, err := master.WriteString(typed); err != nil {
+		t.Fatal(err)
+	}
+	term := &terminal{t: t, master: master, gone: make(chan struct{})}
+	term.cmd = exec.Command(built.writ, args...)
+	term.cmd.Stdin, term.cmd.Stdout, term.cmd.Stderr = slave, slave, slave
+	term.cmd.Env = append(os.Environ(), "WRIT_HOME="+home, "NO_COLOR=1", "TERM=xterm")
+	term.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	if err := term.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go term.collect()
+	t.Cleanup(func() {
+		term.cmd.Process.Kill()
+		master.Close()
+		<-term.gone
+	})
+	return term
+}
+
+func (p *terminal) collect() {
+	defer close(p.gone)
+	buf := make([]byte, 4096)
+	for {
+		n, err := p.master.Read(buf)
+		p.mu.Lock()
+		p.seen.Write(buf[:n])
+		p.mu.Unlock()
+		if err != nil {
+			return
+		}
+	}
+}
+
+// expect waits until text appears after what was expected before.
+func (p *terminal) expect(text string) {
+	p.t.Helper()
+	deadline := time.Now().Add(30 * time.Second)
+	for time.Now().Before(deadline) {
+		p.mu.Lock()
+		seen := p.seen.String()
+		p.mu.Unlock()
+		if i := strings.Index(seen[p.read:], text); i >= 0 {
+			p.read += i + len(text)
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	p.t.Fatalf("the terminal never showed %q; it shows:\n%s", text, p.seen.String())
+}
+
+func (p *terminal) send(line string) {
+	p.t.Helper()
+	if _, err := io.WriteString(p.master, line+"\n"); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// exits waits for the program's end.
+func (p *terminal) exits(want int) {
+	p.t.Helper()
+	p.cmd.Wait()
+	if got := p.cmd.ProcessState.ExitCode(); got != want {
+		p.t.Fatalf("exit status %d, want %d; the terminal shows:\n%s", got, want, p.seen.String())
+	}
+}
+
+func installed(t *testing.T, home string) string {
+	t.Helper()
+	cmd := exec.Command(built.writ, "--home", home, "list", "--json")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
+}
+
+const prompt = "n to refuse: "
+
+func TestAPersonApprovesByTypingTheName(t *testing.T) {
+	home, notes := filepath.Join(t.TempDir(), "home"), t.TempDir()
+	p := openTerminal(t, "", home, "install", built.filesystem, "--dir", "docs="+notes)
+	p.expect("YOU GIVE")
+	p.expect(prompt)
+	p.send("yes")
+	p.expect("Type filesystem in full")
+	p.expect(prompt)
+	p.send("filesystem")
+	p.exits(exitOK)
+	if !strings.Contains(installed(t, home), `"alias": "filesystem"`) {
+		t.Error("approved, but not installed")
+	}
+}
+
+func TestAPersonNarrowsBeforeApproving(t *testing.T) {
+	home, notes := filepath.Join(t.TempDir(), "home"), t.TempDir()
+	p := openTerminal(t, "", home, "install", built.filesystem)
+	p.expect(prompt)
+	p.send("1")
+	p.expect("Folder for docs")
+	p.send(notes)
+	p.expect(prompt)
+	p.send("1")
+	p.expect("Folder for docs")
+	p.send("ro")
+	p.expect("(read only)")
+	p.expect(prompt)
+	p.send("filesystem")
+	p.exits(exitOK)
+	out, err := exec.Command(built.writ, "--home", home, "inspect", "filesystem", "--json").Output()
+	if err != nil || !strings.Contains(string(out), "read one folder") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// An approval that was typed before the screen was shown approves nothing: a program that starts
+// Writ on a terminal could have put it there.
+func TestTypedAheadInputIsNoApproval(t *testing.T) {
+	home, notes := filepath.Join(t.TempDir(), "home"), t.TempDir()
+	p := openTerminal(t, "filesystem\nfilesystem\ny\n", home, "install", built.filesystem, "--dir", "docs="+notes)
+	p.expect(prompt)
+	p.send("n")
+	p.exits(exitDenied)
+	if strings.Contains(installed(t, home), "filesystem") {
+		t.Error("what was typed ahead approved the servlet")
+	}
+}
+
+func TestRefusingAndHangingUpInstallNothing(t *testing.T) {
+	for name, answer := range map[string]string{"n": "n\n", "end of input": "\x04", "interrupt": "\x03"} {
+		t.Run(name, func(t *testing.T) {
+			home, notes := filepath.Join(t.TempDir(), "home"), t.TempDir()
+			p := openTerminal(t, "", home, "install", built.filesystem, "--dir", "docs="+notes)
+			p.expect(prompt)
+			if _, err := io.WriteString(p.master, answer); err != nil {
+				t.Fatal(err)
+			}
+			p.exits(exitDenied)
+			if strings.Contains(installed(t, home), "filesystem") {
+				t.Error("it was installed")
+			}
+		})
+	}
+}

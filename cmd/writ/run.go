@@ -1,0 +1,36 @@
+package main
+
+import (
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/writ-run/writ/host"
+	"github.com/writ-run/writ/host/mcpserver"
+	"github.com/writ-run/writ/registry"
+)
+
+func (a *app) runVerb() *cobra.Command {
+	return &cobra.Command{
+		Use: "run", Args: cobra.NoArgs,
+		Short: "Serve one MCP client on standard input and output",
+		Long: `Serve one MCP client on standard input and output. This is what a client's
+configuration starts; it ends when the client closes its end.`,
+		Example: "  writ run\n  writ run --space work",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			a.serving = true
+			return a.withHost(cmd.Context(), func(_ *registry.Registry, h *host.Host) error {
+				s, err := mcpserver.New(mcpserver.Config{Host: h, Version: buildVersion(), Logger: a.logger()})
+				if err != nil {
+					return err
+				}
+				return s.ServeStdio(cmd.Context(), a.space, a.stdin, nopCloser{a.stdout})
+			})
+		},
+	}
+}
+
+// nopCloser keeps standard output open for whoever owns it.
+type nopCloser struct{ io.Writer }
+
+func (nopCloser) Close() error { return nil }

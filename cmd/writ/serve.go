@@ -1,0 +1,55 @@
+package main
+
+import (
+	"errors"
+	"net"
+
+	"github.com/spf13/cobra"
+
+	"github.com/writ-run/writ/host"
+	"github.com/writ-run/writ/host/mcpserver"
+	"github.com/writ-run/writ/registry"
+)
+
+func (a *app) serveVerb() *cobra.Command {
+	var listen string
+	cmd := &cobra.Command{
+		Use: "serve", Args: cobra.NoArgs,
+		Short: "Serve MCP clients over Streamable HTTP on this machine",
+		Long: `Serve MCP clients over Streamable HTTP at /mcp (space default) and
+/s/SPACE/mcp. Only loopback addresses are served: there is no authentication yet.`,
+		Example: "  writ serve\n  writ serve --listen 127.0.0.1:8080",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := loopbackOnly(listen); err != nil {
+				return err
+			}
+			a.serving = true
+			return a.withHost(cmd.Context(), func(_ *registry.Registry, h *host.Host) error {
+				s, err := mcpserver.New(mcpserver.Config{Host: h, Version: buildVersion(), Logger: a.logger()})
+				if err != nil {
+					return err
+				}
+				l, err := net.Listen("tcp", listen)
+				if err != nil {
+					return err
+				}
+				a.say("serving http://%s/mcp", l.Addr())
+				return s.ServeHTTP(cmd.Context(), l)
+			})
+		},
+	}
+	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:8787", "loopback address and port; port 0 picks a free one")
+	return cmd
+}
+
+// loopbackOnly refuses an address that others could reach, before anything listens on it.
+func loopbackOnly(address string) error {
+	name, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return usagef("--listen %s: want ADDRESS:PORT, such as 127.0.0.1:8787", address)
+	}
+	if ip := net.ParseIP(name); name == "localhost" || ip != nil && ip.IsLoopback() {
+		return nil
+	}
+	return deniedError{errors.New("--listen " + address + ": only loopback addresses (127.0.0.1, [::1]) are served: there is no authentication yet")}
+}
