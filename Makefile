@@ -11,7 +11,7 @@ PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 win
 
 export CGO_ENABLED ?= 1
 
-.PHONY: run build test test-race check cross bench fuzz servlets dist clean
+.PHONY: run build test test-race check cross bench fuzz torture servlets dist clean
 
 # run shows the main job: a signed servlet, approved for one directory, answers a real tool call.
 run: build
@@ -56,6 +56,10 @@ fuzz:
 	    $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
 	  done; \
 	done
+
+# torture compiles the hardest modules that the gate lets pass: each in less than 10 s and 512 MiB.
+torture:
+	WRIT_TORTURE=1 $(GO) test -count=1 -v -timeout 30m -run '^TestGateLimitsCompile$$' ./host/wasm
 
 servlets: build
 	@for s in $(SERVLETS); do $(OUT)/writ --home $(OUT)/home build servlets/$$s -o $(OUT)/$$s.wasm || exit 1; done

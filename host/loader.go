@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/writ-run/writ/capabilities"
+	"github.com/writ-run/writ/capabilities/effect"
 	"github.com/writ-run/writ/host/sandbox"
 	"github.com/writ-run/writ/host/schema"
 )
@@ -82,14 +83,15 @@ type flight struct {
 
 func newLoader(s store, engine *sandbox.Engine, log *slog.Logger, max int) *loader {
 	return &loader{
-		store: s, log: log, max: max, compile: compileWith(engine),
+		store: s, log: log, max: max, compile: compileWith(engine, log),
 		servlets: map[string]*servlet{}, loaded: map[string]*loaded{}, flights: map[string]*flight{},
 	}
 }
 
 // compileWith gates a module again before it compiles it: what install let pass, an older Writ may
-// have let pass.
-func compileWith(engine *sandbox.Engine) func(context.Context, []byte, capabilities.Manifest) (code, error) {
+// have let pass. Then its init and warm-up run, in the one place that is after every approval, and no
+// caller's time is spent on them.
+func compileWith(engine *sandbox.Engine, log *slog.Logger) func(context.Context, []byte, capabilities.Manifest) (code, error) {
 	return func(ctx context.Context, module []byte, m capabilities.Manifest) (code, error) {
 		admitted, err := sandbox.Admit(module, m.Module.ABI, requestedKinds(m))
 		if err != nil {
@@ -99,8 +101,20 @@ func compileWith(engine *sandbox.Engine) func(context.Context, []byte, capabilit
 		if err != nil {
 			return nil, err
 		}
+		if err := c.Prepare(ctx, preopens(m), int64(capabilities.EffectiveLimits(m.Limits).MemoryMB)<<20); err != nil {
+			log.Info("servlet is initialised for each call", "servlet", m.Name, "reason", err)
+		}
 		return c, nil
 	}
+}
+
+// preopens are a manifest's directories as the guard shows them to every call.
+func preopens(m capabilities.Manifest) []effect.Preopen {
+	var all []effect.Preopen
+	for i, fs := range m.Capabilities.FS {
+		all = append(all, effect.Preopen{Handle: effect.FirstHandle + effect.Handle(i), Guest: fs.Guest})
+	}
+	return all
 }
 
 // requestedKinds are the kinds of which a manifest asks for anything.

@@ -35,7 +35,7 @@ type Call struct {
 	Progress func(done, total float64, text string)
 }
 
-// Limits bound one call. A zero field refuses (no memory, no time), so that a forgotten limit is not
+// Limits bound one call. A zero field but Fuel refuses (no memory, no time), so that a forgotten limit is not
 // an open one.
 type Limits struct {
 	Memory    int64         // linear memory, bytes; also what operations hold for the guest
@@ -43,17 +43,19 @@ type Limits struct {
 	Output    int           // bytes of output or error text
 	Log       int           // bytes of log lines; what is above is counted and dropped
 	HostCalls int           // calls of host functions
+	Fuel      uint64        // units of work, init included; the one limit that may be 0: then Wall bounds the work alone
 }
 
 // Outcome is what a call came to.
 type Outcome struct {
 	Output  []byte // nil when there is a Fault
 	Fault   *Fault // nil: the guest answered
-	Fuel    uint64 // 0 until calls are metered
+	Fuel    uint64 // units of work of the entry; the same for the same work
 	Logs    []effect.LogLine
 	Dropped int // log bytes above the limit
 	Wall    time.Duration
 	Memory  int64 // linear memory at the end, bytes
+	Rung    Rung  // how the call got its instance; empty: it had none
 }
 
 // FaultKind tells how a call failed.

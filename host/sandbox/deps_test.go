@@ -11,12 +11,12 @@ func TestImports(t *testing.T) {
 		Allow: map[string]string{
 			"github.com/tetratelabs/wazero":                    "the runtime; this is its one room",
 			"github.com/tetratelabs/wazero/api":                "its values and functions",
-			"github.com/tetratelabs/wazero/experimental":       "the memory limit of a call",
-			"github.com/tetratelabs/wazero/sys":                "how it says that a guest was ended",
+			"github.com/tetratelabs/wazero/experimental":       "memories of our own",
 			"github.com/writ-run/writ/capabilities":            "the kinds a module has imports of",
 			"github.com/writ-run/writ/capabilities/effect":     "what a guest asks for, and the answers",
 			"github.com/writ-run/writ/capabilities/strictjson": "the one reader of what a guest writes as JSON",
-			"github.com/writ-run/writ/host/wasm":               "the gate",
+			"github.com/writ-run/writ/host/sandbox/image":      "the memory of instances",
+			"github.com/writ-run/writ/host/wasm":               "the gate and the meter",
 		},
 		Deny: map[string]string{
 			"net":       "a guest reaches the network through its Host only",

@@ -6,12 +6,17 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 
+	"github.com/writ-run/writ/host/sandbox/image"
 	"github.com/writ-run/writ/host/wasm"
 )
+
+// defaultMaxMemory bounds the memory of all instances when Config names no bound: 4 GiB.
+const defaultMaxMemory = 4 << 30
 
 // Config sets up an Engine. The zero Config works.
 type Config struct {
@@ -19,6 +24,13 @@ type Config struct {
 	// machine code, so the folder is made with mode 0700, and one that others can write, that is a
 	// link or that another user owns is refused.
 	CacheDir string
+	// MaxMemory bounds the linear memory of all instances, running or waiting, and of the images that
+	// they start from, bytes; 0: 4 GiB. A call above it fails with FaultLimit.
+	MaxMemory int64
+	// Best is the best rung of the ladder that is used; empty: RungReset.
+	Best Rung
+	// Method is the best way of restoring memories that is used; zero: the best that the system has.
+	Method image.Method
 	// Logger is told when the host side of a call panics; nil: discard. Guests never write to it.
 	Logger *slog.Logger
 }
@@ -27,21 +39,31 @@ type Config struct {
 type Engine struct {
 	runtime  wazero.Runtime
 	cache    wazero.CompilationCache // nil: none on disk
+	cacheDir string
 	instance wazero.ModuleConfig
 	logger   *slog.Logger
+	best     Rung
+	space    *image.Space
+	janitor  janitor
+
+	mu       sync.Mutex
+	machines map[digest]*machine // guarded by mu
+	codes    map[*Code]bool      // guarded by mu; not yet closed
+	valid    map[digest]bool     // guarded by mu; modules that the validator passed
 }
 
 // New makes an Engine.
 func New(ctx context.Context, cfg Config) (*Engine, error) {
-	e := &Engine{logger: cfg.Logger}
+	e := &Engine{logger: cfg.Logger, best: cfg.Best, machines: map[digest]*machine{}, codes: map[*Code]bool{}, valid: map[digest]bool{}}
 	if e.logger == nil {
 		e.logger = slog.New(slog.DiscardHandler)
 	}
-	// WithCloseOnContextDone is what ends a guest at its deadline until calls are metered. It looks at
-	// the clock at loop heads and calls, which slows a guest down several times and leaves bulk memory
-	// operations and deep recursion to run past the deadline.
-	rc := wazero.NewRuntimeConfig().WithCoreFeatures(api.CoreFeaturesV2).
-		WithCloseOnContextDone(true).WithDebugInfoEnabled(false).WithCustomSections(false)
+	if cfg.MaxMemory == 0 {
+		cfg.MaxMemory = defaultMaxMemory
+	}
+	// WithCloseOnContextDone stays off: it slows a guest down several times and lets bulk operations
+	// and deep recursion run past their deadline. Metered code asks the host instead (see run.yield).
+	rc := features(wazero.NewRuntimeConfig())
 	if cfg.CacheDir != "" {
 		if err := privateDir(cfg.CacheDir); err != nil {
 			return nil, fmt.Errorf("opening code cache: %w", err)
@@ -50,18 +72,25 @@ func New(ctx context.Context, cfg Config) (*Engine, error) {
 		if err != nil {
 			return nil, fmt.Errorf("opening code cache: %w", err)
 		}
-		e.cache = cache
+		e.cache, e.cacheDir = cache, cfg.CacheDir
 		rc = rc.WithCompilationCache(cache)
 	}
 	// Anonymous instances: a name would be the guest's own, and a module that called itself like a
 	// host namespace would answer other guests' imports. No start functions: the runtime would run a
 	// command's _start by itself. The runtime's default randomness is a fixed sequence.
 	e.instance = wazero.NewModuleConfig().WithName("").WithStartFunctions().WithRandSource(rand.Reader)
+	e.space = image.NewSpace(image.Config{Best: cfg.Method, Limit: cfg.MaxMemory, Reclaim: e.reclaim})
 	e.runtime = wazero.NewRuntimeWithConfig(ctx, rc)
+	e.janitor.start(e.sweep)
 	if err := e.link(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("linking host functions: %w", err), e.Close(ctx))
 	}
 	return e, nil
+}
+
+// features are what validation and compilation agree on.
+func features(rc wazero.RuntimeConfig) wazero.RuntimeConfig {
+	return rc.WithCoreFeatures(api.CoreFeaturesV2).WithDebugInfoEnabled(false).WithCustomSections(false)
 }
 
 // link offers the guest interface to every module of the runtime. The functions keep no state: a
@@ -76,6 +105,11 @@ func (e *Engine) link(ctx context.Context) error {
 		builders[f.module].NewFunctionBuilder().
 			WithGoModuleFunction(api.GoModuleFunc(f.serve), sig.Params, sig.Results).Export(f.name)
 	}
+	// The namespace that metering adds is no part of the interface: the gate refuses a module that
+	// imports it.
+	meter := e.runtime.NewHostModuleBuilder(wasm.YieldModule)
+	meter.NewFunctionBuilder().WithGoModuleFunction(api.GoModuleFunc(yield), nil, nil).Export(wasm.YieldName)
+	builders[wasm.YieldModule] = meter
 	for _, b := range builders {
 		if _, err := b.Instantiate(ctx); err != nil {
 			return err
@@ -84,45 +118,37 @@ func (e *Engine) link(ctx context.Context) error {
 	return nil
 }
 
-// Close frees all code. No call may run.
+// MemoryMethod tells how memories are restored between calls and, when it is not the best way, why.
+func (e *Engine) MemoryMethod() (image.Method, string) { return e.space.Method() }
+
+// Close frees all code, that of every Code included. No call may run.
 func (e *Engine) Close(ctx context.Context) error {
-	err := e.runtime.Close(ctx)
+	e.janitor.stop()
+	var errs []error
+	for _, c := range e.open() {
+		errs = append(errs, c.Close(ctx))
+	}
+	errs = append(errs, e.runtime.Close(ctx))
 	if e.cache != nil {
-		err = errors.Join(err, e.cache.Close(ctx))
+		errs = append(errs, e.cache.Close(ctx))
 	}
-	return err
+	return errors.Join(append(errs, e.space.Close())...)
 }
 
-// Compile makes machine code of an admitted module. No guest code runs. It takes about a second for
-// a Go program and cannot be interrupted, so it belongs to install and start, never to a call.
-func (e *Engine) Compile(ctx context.Context, m Admitted) (c *Code, err error) {
-	if m.gated.Code() == nil {
-		return nil, errors.New("compiling module: it was not admitted")
+// open lists the Codes that were not closed.
+func (e *Engine) open() []*Code {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	list := make([]*Code, 0, len(e.codes))
+	for c := range e.codes {
+		list = append(list, c)
 	}
-	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("compiling module: %w", err)
-	}
-	defer func() {
-		if p := recover(); p != nil {
-			e.logger.Error("compiler panicked", "panic", p)
-			c, err = nil, errors.New("compiling module: the compiler failed on it")
-		}
-	}()
-	compiled, err := e.runtime.CompileModule(ctx, m.gated.Code())
-	if err != nil {
-		// The runtime's text may hold names that the guest chose.
-		return nil, errors.New("compiling module: it is not valid WebAssembly 2.0 (a function body, constant or index is wrong)")
-	}
-	info := m.gated.Info()
-	return &Code{engine: e, compiled: compiled, memoryMin: int64(info.MemoryMin) * wasm.PageSize}, nil
+	return list
 }
 
-// Code is a compiled servlet. Any number of calls may run at a time.
-type Code struct {
-	engine    *Engine
-	compiled  wazero.CompiledModule
-	memoryMin int64 // bytes that an instance starts with
+// reclaim gives up all instances that wait, for one that runs and needs memory.
+func (e *Engine) reclaim() {
+	for _, c := range e.open() {
+		c.pool.drain()
+	}
 }
-
-// Close frees the code. No call may run.
-func (c *Code) Close(ctx context.Context) error { return c.compiled.Close(ctx) }

@@ -6,8 +6,9 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/tetratelabs/wazero/sys"
+	"github.com/tetratelabs/wazero/api"
 
+	"github.com/writ-run/writ/host/sandbox/image"
 	"github.com/writ-run/writ/host/wasm"
 )
 
@@ -26,21 +27,36 @@ var traps = []struct{ reason, text string }{
 
 // explain turns an error of the runtime into the call's fault.
 func (r *run) explain(err error) {
-	var exit *sys.ExitError
 	switch {
 	case r.fault != nil: // a host function stopped the guest and said why
 	case r.ops.panicked.Load(): // outcome says so
-	case errors.As(err, &exit) && r.ctx.Err() != nil:
-		r.fault = r.ended()
+	case r.in != nil && api.DecodeI32(r.in.depth.Get()) < 0:
+		r.fault = &Fault{FaultTrap, "the servlet crashed (stack overflow)"}
 	default:
 		r.fault = &Fault{FaultTrap, trapText(err)}
 	}
 	// A guest that is told that there is no more memory mostly crashes or exits; the limit is what its
 	// author and operator need to hear of.
-	if r.linear.refused && r.fault != nil && (r.fault.Kind == FaultTrap || r.fault.Kind == FaultExit) {
+	if r.in == nil || r.fault == nil || r.fault.Kind != FaultTrap && r.fault.Kind != FaultExit {
+		return
+	}
+	switch r.in.memory.Refused() {
+	case image.OverOwn:
 		r.fault = &Fault{FaultLimit, fmt.Sprintf("the servlet ended after it wanted more than the %s of memory that are granted", size(r.call.Limits.Memory))}
+	case image.OverAll:
+		r.fault = r.full(image.ErrFull)
 	}
 }
+
+// full is the fault of a call that finds no memory.
+func (r *run) full(err error) *Fault {
+	if !errors.Is(err, image.ErrFull) {
+		r.logger.Error("memory was not mapped", "error", err)
+	}
+	return &Fault{FaultLimit, "the memory that all servlets of this host may use together is used up; try again later"}
+}
+
+const segmentText = "the servlet crashed (a segment does not fit its memory or table)"
 
 func trapText(err error) string {
 	reason, _, _ := strings.Cut(err.Error(), "\n")
@@ -53,7 +69,7 @@ func trapText(err error) string {
 		}
 	}
 	if strings.Contains(reason, "segment") || strings.HasPrefix(reason, "data[") || strings.HasPrefix(reason, "element[") {
-		return "the servlet crashed (a segment does not fit its memory or table)"
+		return segmentText
 	}
 	return "the servlet crashed"
 }
@@ -63,6 +79,11 @@ func (r *run) ended() *Fault {
 	if context.Cause(r.ctx) != errDeadline {
 		return &Fault{FaultCancelled, "the call was cancelled"}
 	}
+	return r.late()
+}
+
+// late is the fault of a call whose time is over.
+func (r *run) late() *Fault {
 	if r.call.Limits.Wall <= 0 {
 		return &Fault{FaultDeadline, "no time is granted to the call"}
 	}

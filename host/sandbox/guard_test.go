@@ -9,8 +9,10 @@ import (
 	"testing"
 
 	"github.com/writ-run/writ/capabilities"
+	"github.com/writ-run/writ/capabilities/effect"
 	"github.com/writ-run/writ/capabilities/guard"
 	"github.com/writ-run/writ/host/sandbox"
+	"github.com/writ-run/writ/testdata/guests"
 )
 
 var _ sandbox.Host = (*guard.Guard)(nil)
@@ -114,6 +116,25 @@ func TestGuardEscapes(t *testing.T) {
 	}
 	if got := answer[string](t, probe(t), ask{Do: "read", Text: "/data/inside"}.call(guarded(t, dir, capabilities.ModeFull))); got != "inside" {
 		t.Errorf("control: %q", got)
+	}
+}
+
+// An image that was taken for a manifest's directories serves every grant: the guard shows them all,
+// granted or not. Another list of directories has no image.
+func TestGuardShowsTheDirectoriesOfTheImage(t *testing.T) {
+	code := compileWith(t, newEngine(t, sandbox.Config{}), guests.Build(t, "probe"))
+	manifest := []effect.Preopen{{Handle: effect.FirstHandle, Guest: "/data"}, {Handle: effect.FirstHandle + 1, Guest: "/other"}}
+	if err := code.Prepare(t.Context(), manifest, 64<<20); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		out := code.Run(t.Context(), ask{Do: "echo"}.call(guarded(t, t.TempDir(), capabilities.ModeRead)))
+		if out.Fault != nil || out.Rung != sandbox.RungReset {
+			t.Errorf("rung %s, fault %v", out.Rung, out.Fault)
+		}
+	}
+	if out := code.Run(t.Context(), ask{Do: "echo"}.call(newMemory("/data"))); out.Fault != nil || out.Rung != sandbox.RungPlain {
+		t.Errorf("with other directories: rung %s, fault %v", out.Rung, out.Fault)
 	}
 }
 

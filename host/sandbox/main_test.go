@@ -3,6 +3,7 @@ package sandbox_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"sync"
 	"testing"
@@ -16,17 +17,54 @@ import (
 // engine is the one engine of this test process, as a process of the product has one.
 var engine *sandbox.Engine
 
+// cacheDir keeps what tests compile, so that each guest is compiled once.
+var cacheDir string
+
 func TestMain(m *testing.M) {
 	ctx := context.Background()
 	var err error
-	if engine, err = sandbox.New(ctx, sandbox.Config{}); err != nil {
+	if cacheDir, err = os.MkdirTemp("", "writ-sandbox-test"); err != nil {
+		panic(err)
+	}
+	if engine, err = sandbox.New(ctx, sandbox.Config{CacheDir: cacheDir}); err != nil {
 		panic(err)
 	}
 	code := m.Run()
-	if err := engine.Close(ctx); err != nil {
+	if err := errors.Join(engine.Close(ctx), os.RemoveAll(cacheDir)); err != nil {
 		panic(err)
 	}
 	os.Exit(code)
+}
+
+// newEngine is an engine of one test or benchmark. All share the folder of compiled code.
+func newEngine(tb testing.TB, cfg sandbox.Config) *sandbox.Engine {
+	tb.Helper()
+	if cfg.CacheDir == "" {
+		cfg.CacheDir = cacheDir
+	}
+	e, err := sandbox.New(context.Background(), cfg)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := e.Close(context.Background()); err != nil {
+			tb.Error(err)
+		}
+	})
+	return e
+}
+
+func compileWith(tb testing.TB, e *sandbox.Engine, module []byte) *sandbox.Code {
+	tb.Helper()
+	admitted, err := sandbox.Admit(module, capabilities.ABI, everyKind)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	code, err := e.Compile(tb.Context(), admitted)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return code
 }
 
 var everyKind = []capabilities.Kind{capabilities.KindHTTP, capabilities.KindWeb, capabilities.KindConfig, capabilities.KindKV, "elicit"}

@@ -3,52 +3,12 @@ package sandbox
 import (
 	"encoding/binary"
 
-	"github.com/tetratelabs/wazero/experimental"
-
 	"github.com/writ-run/writ/host/wasm"
 )
 
 // maxMemory is the largest linear memory: the runtime keeps its length in 32 bits, so a full 4 GiB
 // would read as 0.
 const maxMemory = 1<<32 - wasm.PageSize
-
-// linearMemory is the memory of one instance. It is ordinary Go memory, so that a view that outlived
-// its instance by a mistake of ours would still not be another call's.
-type linearMemory struct {
-	limit   uint64
-	b       []byte
-	refused bool // the guest asked for more than the limit
-}
-
-var (
-	_ experimental.MemoryAllocator = (*linearMemory)(nil)
-	_ experimental.LinearMemory    = (*linearMemory)(nil)
-)
-
-// Allocate is called once: a gated module has one memory.
-func (m *linearMemory) Allocate(_, _ uint64) experimental.LinearMemory { return m }
-
-// Reallocate answers nil above the limit, which the guest sees as a failed memory.grow.
-func (m *linearMemory) Reallocate(size uint64) []byte {
-	if size > m.limit {
-		m.refused = true
-		return nil
-	}
-	if size > uint64(cap(m.b)) {
-		room := size
-		if m.b != nil { // a memory that grows tends to grow on; half as much again saves copies
-			room = min(size+size/2, m.limit)
-		}
-		b := make([]byte, size, room)
-		copy(b, m.b)
-		m.b = b
-	}
-	m.b = m.b[:size]
-	return m.b
-}
-
-// Free lets go of the memory.
-func (m *linearMemory) Free() { m.b = nil }
 
 // view is the guest's memory at [at, at+n), without a copy. A range that is not all inside ends the
 // call. A view is good until the guest runs again.

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/tetratelabs/wazero/api"
-	"github.com/tetratelabs/wazero/experimental"
 
 	"github.com/writ-run/writ/capabilities/effect"
 )
@@ -26,15 +25,26 @@ var (
 // so nothing of a call can be left in one. Only operations run outside the guest's goroutine.
 type run struct {
 	ctx      context.Context // ends with the call: deadline, cancellation
+	cancel   context.CancelFunc
 	call     Call
 	host     Host
 	refusing bool // host is denied: operations need not even start
 	logger   *slog.Logger
 	started  time.Time
+	deadline time.Time
+
+	preopens []effect.Preopen
+	in       *instance // nil before the guest has one
+	granted  uint64    // fuel handed out so far
+	turned   time.Time // when the guest last let others go first
+	before   uint64    // fuel that was spent before the entry
+	returned bool      // the guest came back from the entry by itself
+	base     int64     // where the monotonic clock starts
+	skew     int64     // shifts both clocks
+	drawn    int       // random bytes that the guest asked for
 
 	fault     *Fault
 	memory    api.Memory
-	linear    *linearMemory
 	current   string // function that the guest is in, for error texts
 	hostCalls int
 
@@ -47,62 +57,53 @@ type run struct {
 	ops      operations
 }
 
+// newRun starts a call's time. end must be called.
+func (c *Code) newRun(ctx context.Context, call Call) *run {
+	r := &run{call: call, host: call.Host, logger: c.engine.logger, started: time.Now()}
+	r.turned, r.deadline = r.started, r.started.Add(call.Limits.Wall)
+	ctx, r.cancel = context.WithDeadlineCause(ctx, r.deadline, errDeadline)
+	r.ctx = context.WithValue(ctx, runKey{}, r)
+	r.logs.limit = call.Limits.Log
+	r.ops.init(call.Limits.Memory)
+	return r
+}
+
+// end returns when nothing of the call runs any more: whoever starts a goroutine ends it.
+func (r *run) end() {
+	r.cancel()
+	r.ops.wait()
+}
+
 // Run runs one call in a fresh instance and always comes back: a trap, an exit, a deadline and a
 // panic in a host function are outcomes. Nothing of the call is left afterwards.
 func (c *Code) Run(ctx context.Context, call Call) Outcome {
-	started := time.Now()
-	ctx, cancel := context.WithTimeoutCause(ctx, call.Limits.Wall, errDeadline)
-	defer cancel()
-	r := &run{call: call, host: call.Host, logger: c.engine.logger, started: started}
-	r.ctx = context.WithValue(ctx, runKey{}, r)
-	r.linear = &linearMemory{limit: uint64(min(max(call.Limits.Memory, 0), maxMemory))}
-	r.logs.limit = call.Limits.Log
-	r.ops.init(call.Limits.Memory)
-	memory := c.execute(r)
-	cancel()
-	r.ops.wait() // whoever starts a goroutine ends it: nothing acts for a call that is over
-	return r.outcome(memory)
+	r := c.newRun(ctx, call)
+	c.execute(r)
+	r.end()
+	out := r.outcome()
+	c.dispose(r)
+	return out
 }
 
-// execute makes the instance, initialises it and enters it. It returns the memory's size at the end.
-func (c *Code) execute(r *run) (memory int64) {
-	defer func() {
-		if p := recover(); p != nil && !isStop(p) {
-			r.blame(p)
-		}
-	}()
+// execute gets an instance and enters it.
+func (c *Code) execute(r *run) {
+	defer r.containAll()
 	if !r.ready(c.memoryMin) {
-		return 0
+		return
 	}
 	r.openHost()
-	ctx := experimental.WithMemoryAllocator(r.ctx, r.linear)
-	mod, err := c.engine.runtime.InstantiateModule(ctx, c.compiled, c.engine.instance)
-	if err != nil {
-		r.explain(err)
-		return int64(len(r.linear.b))
-	}
-	defer func() {
-		memory = int64(len(r.linear.b))
-		mod.Close(context.WithoutCancel(ctx))
-	}()
-	if init := mod.ExportedFunction(initExport); init != nil {
-		if _, err := init.Call(r.ctx); err != nil {
-			r.explain(err)
-			return
-		}
-	}
-	entry := mod.ExportedFunction(string(r.call.Entry))
-	if entry == nil {
-		r.blameGuest("the module exports no " + string(r.call.Entry))
+	in, booted := c.obtain(r)
+	if in == nil || !booted && !r.boot(in) {
 		return
 	}
-	res, err := entry.Call(r.ctx)
-	if err != nil {
-		r.explain(err)
-		return
+	r.enter(in)
+}
+
+// containAll turns a panic of the host's own code outside of host functions into a failed call.
+func (r *run) containAll() {
+	if p := recover(); p != nil && !isStop(p) {
+		r.blame(p)
 	}
-	r.judge(uint32(res[0]))
-	return
 }
 
 // ready refuses what cannot run at all.
@@ -134,7 +135,8 @@ func (r *run) openHost() {
 		r.host, r.refusing = denied{preopens: r.host.Preopens()}, true
 	}
 	r.files.open = map[effect.Handle]*file{}
-	for i, p := range r.host.Preopens() {
+	r.preopens = r.host.Preopens()
+	for i, p := range r.preopens {
 		if p.Handle != effect.FirstHandle+effect.Handle(i) {
 			panic(fmt.Sprintf("BUG: preopened directory %d has handle %d", i, p.Handle))
 		}
@@ -219,13 +221,16 @@ func (r *run) judge(code uint32) {
 }
 
 // outcome sums the call up. Everything that ran for it has ended.
-func (r *run) outcome(memory int64) Outcome {
+func (r *run) outcome() Outcome {
 	if r.ops.panicked.Load() {
 		r.fault = &Fault{FaultHost, "the host failed while it served the call"}
 	}
 	r.logs.flush(0)
 	r.logs.flush(1)
-	out := Outcome{Fault: r.fault, Logs: r.logs.lines, Dropped: r.logs.dropped, Wall: time.Since(r.started), Memory: memory}
+	out := Outcome{Fault: r.fault, Logs: r.logs.lines, Dropped: r.logs.dropped, Wall: time.Since(r.started)}
+	if r.in != nil {
+		out.Memory, out.Fuel, out.Rung = r.in.memory.Size(), r.spent()-r.before, r.in.rung
+	}
 	if r.fault == nil {
 		out.Output = r.output
 	}

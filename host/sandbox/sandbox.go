@@ -4,9 +4,16 @@
 // The life of a module here:
 //
 //  1. Admit gates its bytes and checks every import against the interface. Nothing is compiled.
-//  2. Engine.Compile makes machine code of it. No guest code runs, start function included.
-//  3. Code.Run makes an instance, runs one entry in it and throws it away; any number at a time.
-//  4. Code.Close and Engine.Close free the machine code.
+//  2. Engine.Compile validates it, meters it and makes machine code of it. No guest code runs, start
+//     function included. Modules whose metered code is equal share the machine code.
+//  3. Code.Prepare, or the first call, runs init and warm-up and takes an image of the result.
+//  4. Code.Run runs one entry in an instance that is byte for byte that image; any number at a time.
+//     Afterwards the instance is made the image again, or thrown away when anything but an answer
+//     happened in it. Code.Rung tells how, and why not faster.
+//  5. Code.Close and Engine.Close free instances, images and machine code.
+//
+// A guest ends at its deadline whatever it does: metered code asks the host for fuel every fraction of a
+// millisecond, and the host looks at the clock before it gives more.
 package sandbox
 
 import (

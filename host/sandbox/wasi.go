@@ -113,13 +113,14 @@ func (r *run) clockTime(a args) effect.Errno {
 	return effect.Success
 }
 
-// clock reads a clock, nanoseconds. The monotonic one starts with the call and not at zero, which
-// Go's runtime takes for a clock that does not work.
+// clock reads a clock, nanoseconds. The monotonic one starts with the call, where it stood when the
+// image was taken: programs keep absolute times. It is never zero, which Go's runtime takes for a clock
+// that does not work.
 func (r *run) clock(id uint32) int64 {
 	if id == clockRealtime {
-		return time.Now().UnixMilli() * int64(time.Millisecond)
+		return time.Now().UnixMilli()*int64(time.Millisecond) + r.skew
 	}
-	return int64((clockStep + time.Since(r.started)).Truncate(clockStep))
+	return r.base + r.skew + int64((clockStep + time.Since(r.started)).Truncate(clockStep))
 }
 
 // random fills the buffer piece by piece, each a host call of its own: a gigabyte of randomness is
@@ -129,6 +130,7 @@ func (r *run) random(a args) effect.Errno {
 	for p := r.view(a.u32(0), a.u32(1)); len(p) > 0; {
 		n := min(len(p), piece)
 		rand.Read(p[:n])
+		r.drawn += n
 		if p = p[n:]; len(p) > 0 {
 			r.charge()
 		}

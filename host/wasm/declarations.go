@@ -49,6 +49,7 @@ func (m *module) readImports(r *reader) {
 		case KindTable:
 			r.refType()
 			r.limits("imported table")
+			m.foreign[KindTable]++
 		case KindMemory:
 			// The memory's own rules are moot: importing one is refused whatever its limits.
 			flags := r.byte()
@@ -56,6 +57,7 @@ func (m *module) readImports(r *reader) {
 			if flags&1 != 0 {
 				r.skipLEB(10)
 			}
+			m.foreign[KindMemory]++
 		case KindGlobal:
 			r.valType()
 			r.byte()
@@ -71,7 +73,7 @@ func (m *module) readImports(r *reader) {
 }
 
 func (m *module) readFunctions(r *reader) {
-	n := r.count("functions", maxFunctions)
+	n := r.count("functions", m.limits.functions)
 	for range n {
 		t := m.typeIndex(r)
 		if r.err != nil {
@@ -126,9 +128,11 @@ func (m *module) readGlobals(r *reader) {
 	n := r.count("globals", maxGlobals)
 	for range n {
 		r.valType()
-		if mut := r.byte(); r.err == nil && mut > 1 {
+		mut := r.byte()
+		if r.err == nil && mut > 1 {
 			r.failf("global mutability 0x%02x", mut)
 		}
+		m.mutable += int(mut)
 		r.constExpr()
 		if r.err != nil {
 			return
@@ -149,9 +153,9 @@ func (m *module) readExports(r *reader) {
 		case KindFunc:
 			have = len(m.funcs)
 		case KindTable:
-			have = m.tables
+			have = m.tables + m.foreign[KindTable]
 		case KindMemory:
-			have = m.memories
+			have = m.memories + m.foreign[KindMemory]
 		case KindGlobal:
 			have = m.globals
 		default:

@@ -10,33 +10,16 @@ import (
 	"strings"
 )
 
-// The gate's limits. Real servlets stay far below them: a Go program with an HTTP client has some
-// 6,000 functions, 20 locals in the largest and 40,000 data segments (its linker writes one per run
-// of bytes that are not zero). What is above them makes a compiler or an instance slow or large.
-const (
-	maxModule    = 64 << 20  // bytes of a module
-	maxTypes     = 20_000    // function types
-	maxValues    = 1_000     // parameters, and results, of one type
-	maxImports   = 1_000     // imports
-	maxFunctions = 50_000    // own functions; a million empty ones compile in 14 s
-	maxBody      = 1 << 20   // bytes of one function
-	maxLocals    = 10_000    // locals of one function; 10^8 take 2.4 GiB to compile
-	maxAllLocals = 5_000_000 // locals of all functions
-	maxTable     = 65_536    // entries of the table
-	maxPages     = 65_536    // pages of a 32-bit memory
-	maxGlobals   = 10_000    // own globals
-	maxExports   = 10_000    // exports
-	maxSegments  = 500_000   // data segments, and element segments
-	maxElements  = 200_000   // items of all element segments
-	maxName      = 1_024     // bytes of an import's or export's name
-)
-
 // maxListed bounds how many bad imports one error names.
 const maxListed = 64
 
 // Gate admits or refuses a module. An error names the rule, the limit and what was found.
 func Gate(bin []byte, rules Rules) (Gated, error) {
-	m, err := read(bin)
+	limits, ok := classes[rules.Class]
+	if !ok {
+		return Gated{}, fmt.Errorf("gating module: class %d is unknown", rules.Class)
+	}
+	m, err := read(bin, limits)
 	// Bad imports come first, even of a module that has other faults: they say what it is for.
 	if m != nil {
 		if bad := badImports(m.imports, rules.Imports); bad != nil {
@@ -62,6 +45,11 @@ func (rules Rules) check(m *module) error {
 	if rules.Memory != "" {
 		if ex, ok := m.exports[rules.Memory]; !ok || ex.Kind != KindMemory {
 			return fmt.Errorf("export %s is missing: the module has to export its memory under this name", quote(rules.Memory))
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(m.exports)) {
+		if strings.HasPrefix(name, reservedPrefix) {
+			return fmt.Errorf("export %s: names that start with %q are reserved", quote(name), reservedPrefix)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(rules.Exports)) {

@@ -146,29 +146,34 @@ func (r *reader) limits(what string) (least, most uint32, bounded bool) {
 
 // constExpr passes over a constant expression of WebAssembly 2.0, its end included.
 func (r *reader) constExpr() {
-	for r.err == nil {
-		switch op := r.byte(); op {
-		case 0x0b: // end
-			return
-		case 0x41, 0x23, 0xd2: // i32.const, global.get, ref.func
-			r.skipLEB(5)
-		case 0x42: // i64.const
-			r.skipLEB(10)
-		case 0x43: // f32.const
-			r.take(4)
-		case 0x44: // f64.const
-			r.take(8)
-		case 0xd0: // ref.null
-			r.refType()
-		case 0xfd: // v128.const
-			if sub := r.u32(); r.err == nil && sub != 12 {
-				r.failf("opcode 0xfd %d in a constant expression", sub)
-			}
-			r.take(16)
-		default:
-			r.failf("opcode 0x%02x in a constant expression", op)
-		}
+	for r.err == nil && r.constOp() != opEnd {
 	}
+}
+
+// constOp passes over one instruction of a constant expression and returns its opcode.
+func (r *reader) constOp() byte {
+	op := r.byte()
+	switch op {
+	case opEnd:
+	case opI32Const, opGlobalGet, opRefFunc:
+		r.skipLEB(5)
+	case opI64Const:
+		r.skipLEB(10)
+	case 0x43: // f32.const
+		r.take(4)
+	case 0x44: // f64.const
+		r.take(8)
+	case 0xd0: // ref.null
+		r.refType()
+	case prefixVector: // v128.const
+		if sub := r.u32(); r.err == nil && sub != 12 {
+			r.failf("opcode 0xfd %d in a constant expression", sub)
+		}
+		r.take(16)
+	default:
+		r.failf("opcode 0x%02x in a constant expression", op)
+	}
+	return op
 }
 
 // appendU32 appends the shortest LEB128 of v.

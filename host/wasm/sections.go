@@ -42,20 +42,24 @@ type module struct {
 	imported  int      // imported functions
 	funcs     []uint32 // type index of every function, imported ones first
 	globals   int      // imported ones included
+	mutable   int      // globals that can change
 	tables    int
 	memories  int
 	memoryMin uint32
 	memoryMax uint32
+	foreign   [4]int // imported tables and memories, by kind; refused in the end
 	exports   map[string]Export
 	bodies    int
-	locals    int
+	locals    int // of all functions
+	effort    int // of compiling all functions
+	limits    limits
 	elements  int // items of all element segments
 	dataCount int // -1 when the section is absent
 	data      int
 }
 
 // read takes a module apart, section by section in their order.
-func read(bin []byte) (*module, error) {
+func read(bin []byte, l limits) (*module, error) {
 	if len(bin) > maxModule {
 		return nil, fmt.Errorf("module size: found %d bytes, limit %d", len(bin), maxModule)
 	}
@@ -65,7 +69,7 @@ func read(bin []byte) (*module, error) {
 		}
 		return nil, errors.New("not a WebAssembly module: it does not start with \\0asm")
 	}
-	m := &module{out: append(make([]byte, 0, len(bin)), magic...), exports: map[string]Export{}, dataCount: -1}
+	m := &module{out: append(make([]byte, 0, len(bin)), magic...), exports: map[string]Export{}, dataCount: -1, limits: l}
 	r := &reader{b: bin, pos: len(magic)}
 	for rank := 0; r.left() > 0; {
 		id := r.byte()

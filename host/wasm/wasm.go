@@ -1,5 +1,7 @@
-// Package wasm reads and gates WebAssembly binaries. It knows no runtime: it is the first wall, a
-// static check that runs before any byte of a module reaches a compiler.
+// Package wasm reads, gates and meters WebAssembly binaries. It knows no runtime: the gate is the first
+// wall, a static check that runs before any byte of a module reaches a compiler, and metering is the
+// second, code in the module itself that counts what it does. The order is in the types: Gate makes a
+// Gated, Validate of that a Validated, Meter of that a Metered.
 package wasm
 
 import (
@@ -101,6 +103,8 @@ type Rules struct {
 	Optional map[string]FuncType
 	// Memory is the name under which the memory has to be exported; empty: no matter.
 	Memory string
+	// Class is the size of program that is admitted; zero: an ordinary servlet.
+	Class Class
 	// MaxMemoryPages refuses a module whose minimum is above it.
 	MaxMemoryPages uint32
 }

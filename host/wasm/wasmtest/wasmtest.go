@@ -11,6 +11,7 @@ import (
 // Module is a module in the making. Imports come before functions. The zero Module is empty.
 type Module struct {
 	types, imports, funcs, exports, bodies, data [][]byte
+	passive                                      bool
 	table, memory, global, start, elements       []byte
 	globals                                      int
 	imported                                     int
@@ -29,7 +30,7 @@ func Range(n, most uint32) Limits { return append(append([]byte{1}, U32(n)...), 
 // Import imports a function and returns its index. A signature names its types by letter: i is i32,
 // I i64, f f32, F f64.
 func (m *Module) Import(module, name, params, results string) uint32 {
-	m.imports = append(m.imports, cat(Name(module), Name(name), []byte{0}, U32(m.typ(params, results))))
+	m.imports = append(m.imports, cat(Name(module), Name(name), []byte{0}, U32(m.TypeOf(params, results))))
 	m.imported++
 	return uint32(m.imported - 1)
 }
@@ -46,7 +47,7 @@ func (m *Module) Func(export, params, results string, body ...[]byte) uint32 {
 
 // FuncLocals is Func with encoded locals.
 func (m *Module) FuncLocals(export, params, results string, locals []byte, body ...[]byte) uint32 {
-	m.funcs = append(m.funcs, U32(m.typ(params, results)))
+	m.funcs = append(m.funcs, U32(m.TypeOf(params, results)))
 	code := cat(locals, cat(body...), []byte{0x0b})
 	m.bodies = append(m.bodies, cat(U32(uint32(len(code))), code))
 	index := uint32(m.imported + len(m.funcs) - 1)
@@ -72,7 +73,12 @@ func (m *Module) Table(l Limits) { m.table = cat([]byte{1, 0x70}, l) }
 
 // Global adds a mutable i64 global and returns its index.
 func (m *Module) Global(v int64) uint32 {
-	m.global = cat(m.global, []byte{0x7e, 1}, I64(v), []byte{0x0b})
+	return m.GlobalOf(0x7e, 1, I64(v))
+}
+
+// GlobalOf adds a global of any type, mutable or not, with its initial value as code.
+func (m *Module) GlobalOf(valType, mutable byte, v []byte) uint32 {
+	m.global = cat(m.global, []byte{valType, mutable}, v, []byte{0x0b})
 	m.globals++
 	return uint32(m.globals - 1)
 }
@@ -83,6 +89,12 @@ func (m *Module) Start(index uint32) { m.start = U32(index) }
 // Data puts bytes into memory.
 func (m *Module) Data(at int32, p []byte) {
 	m.data = append(m.data, cat([]byte{0}, I32(at), []byte{0x0b}, U32(uint32(len(p))), p))
+}
+
+// Passive adds a data segment for memory.init.
+func (m *Module) Passive(p []byte) {
+	m.data = append(m.data, cat([]byte{1}, U32(uint32(len(p))), p))
+	m.passive = true
 }
 
 // Elements sets the whole body of the element section.
@@ -117,12 +129,16 @@ func (m *Module) Bytes() []byte {
 	vec(7, m.exports)
 	raw(8, m.start)
 	raw(9, m.elements)
+	if m.passive {
+		raw(12, U32(uint32(len(m.data))))
+	}
 	vec(10, m.bodies)
 	vec(11, m.data)
 	return out
 }
 
-func (m *Module) typ(params, results string) uint32 {
+// TypeOf returns the index of a signature, which is added when it is new.
+func (m *Module) TypeOf(params, results string) uint32 {
 	t := cat([]byte{0x60}, types(params), types(results))
 	for i, have := range m.types {
 		if bytes.Equal(have, t) {
@@ -196,6 +212,29 @@ func Loop(body ...[]byte) []byte {
 	return cat([]byte{0x03, 0x40}, cat(body...), []byte{0x0c, 0, 0x0b})
 }
 
+// Block runs a body of a block type once; a branch to it leaves it.
+func Block(blockType byte, body ...[]byte) []byte {
+	return cat([]byte{0x02, blockType}, cat(body...), []byte{0x0b})
+}
+
+// Br branches to a label, counted from the innermost.
+func Br(label uint32) []byte { return Op(0x0c, U32(label)) }
+
+// BrIf branches when the i32 on the stack is not zero.
+func BrIf(label uint32) []byte { return Op(0x0d, U32(label)) }
+
+// Fill is memory.fill.
+func Fill() []byte { return []byte{0xfc, 11, 0} }
+
+// Copy is memory.copy.
+func Copy() []byte { return []byte{0xfc, 10, 0, 0} }
+
+// Init is memory.init.
+func Init(segment uint32) []byte { return cat([]byte{0xfc, 8}, U32(segment), []byte{0}) }
+
+// Add is i32.add.
+func Add() []byte { return []byte{0x6a} }
+
 // Grow is memory.grow by the pages on the stack.
 func Grow() []byte { return []byte{0x40, 0} }
 
@@ -204,6 +243,12 @@ func Load32() []byte { return []byte{0x28, 2, 0} }
 
 // Store32 is i32.store.
 func Store32() []byte { return []byte{0x36, 2, 0} }
+
+// Load64 is i64.load at the address on the stack.
+func Load64() []byte { return []byte{0x29, 3, 0} }
+
+// Store64 is i64.store.
+func Store64() []byte { return []byte{0x37, 3, 0} }
 
 // If runs a body when the i32 on the stack is not zero.
 func If(body ...[]byte) []byte { return cat([]byte{0x04, 0x40}, cat(body...), []byte{0x0b}) }

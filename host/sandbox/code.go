@@ -1,0 +1,51 @@
+package sandbox
+
+import (
+	"context"
+	"sync"
+
+	"github.com/writ-run/writ/host/wasm"
+)
+
+// Code is a compiled servlet. Any number of calls may run at a time.
+type Code struct {
+	engine    *Engine
+	machine   *machine
+	metered   wasm.Metered // its data segments; the code itself is in machine
+	shape     wasm.Shape
+	memoryMin int64 // bytes that an instance starts with
+	reseeds   bool  // exports servlet_reseed
+	best      Rung  // that the module can be on
+	why       string
+	pool      pool
+	captures  captures
+	closing   sync.Once
+	closeErr  error
+}
+
+func (e *Engine) newCode(mach *machine, metered wasm.Metered) *Code {
+	shape := metered.Shape()
+	c := &Code{engine: e, machine: mach, metered: metered, shape: shape, memoryMin: int64(shape.MemoryMin) * wasm.PageSize}
+	_, c.reseeds = mach.compiled.ExportedFunctions()[reseedExport]
+	c.best, c.why = c.reachable()
+	c.pool.init()
+	c.captures.init(c)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.codes[c] = true
+	return c
+}
+
+// Close frees the code and its instances. No call may run.
+func (c *Code) Close(ctx context.Context) error {
+	c.closing.Do(func() {
+		c.captures.close()
+		c.pool.close()
+		c.captures.drop()
+		c.engine.mu.Lock()
+		delete(c.engine.codes, c)
+		c.engine.mu.Unlock()
+		c.closeErr = c.engine.release(ctx, c.machine)
+	})
+	return c.closeErr
+}

@@ -1,0 +1,137 @@
+package sandbox
+
+import (
+	"crypto/rand"
+	"errors"
+
+	"github.com/writ-run/writ/host/sandbox/image"
+	"github.com/writ-run/writ/host/wasm"
+)
+
+// obtain returns an instance for the call: one that is as it was captured, or a new one that has yet
+// to be booted. Without one the fault is set.
+func (c *Code) obtain(r *run) (in *instance, booted bool) {
+	if r.call.Entry == EntryCall {
+		if in := c.captured(r); in != nil {
+			r.base = in.shot.clock
+			r.fill(in)
+			return in, true
+		}
+		if r.ctx.Err() != nil {
+			r.fault = r.ended()
+			return nil, false
+		}
+	}
+	return c.fresh(r), false
+}
+
+// captured returns an instance that starts as the snapshot; nil: the call goes on rung plain.
+func (c *Code) captured(r *run) *instance {
+	if c.best == RungPlain {
+		return nil
+	}
+	limit := r.memoryLimit()
+	shot := c.captures.get(r.ctx, r.preopens, limit)
+	if shot == nil {
+		return nil
+	}
+	if in := c.pool.take(shot, limit); in != nil {
+		in.memory.SetLimit(limit)
+		return in
+	}
+	if !c.captures.pin(shot) { // taken again at this moment; the next call has the new one
+		return nil
+	}
+	defer shot.image.Close()
+	in, err := c.fromImage(shot, limit)
+	if err != nil {
+		if !errors.Is(err, image.ErrFull) {
+			r.logger.Error("instance was not made from its image", "error", err)
+		}
+		return nil
+	}
+	return in
+}
+
+// fresh returns a new instance that nothing has run in.
+func (c *Code) fresh(r *run) *instance {
+	memory, err := c.engine.space.Map(nil, c.memoryMin, r.memoryLimit())
+	if err != nil {
+		r.fault = r.full(err)
+		return nil
+	}
+	in, err := c.instantiate(r.ctx, memory)
+	if err != nil {
+		r.explain(err)
+		return nil
+	}
+	r.fill(in)
+	return in
+}
+
+func (r *run) memoryLimit() int64 { return min(max(r.call.Limits.Memory, 0), maxMemory) }
+
+// boot runs what comes before any entry in a new instance.
+func (r *run) boot(in *instance) bool {
+	memory := in.module.Memory()
+	if err := in.code.metered.WriteData(memory.Write); err != nil {
+		r.fault = &Fault{FaultTrap, segmentText}
+		return false
+	}
+	for _, name := range []string{wasm.StartExport, initExport} {
+		init := in.module.ExportedFunction(name)
+		if init == nil || name == wasm.StartExport && !in.code.shape.Start {
+			continue
+		}
+		if err := init.CallWithStack(r.ctx, nil); err != nil {
+			r.explain(err)
+			return false
+		}
+	}
+	return true
+}
+
+// enter runs the entry in an instance that was booted.
+func (r *run) enter(in *instance) {
+	if in.shot != nil && in.code.reseeds && !r.seed(in) {
+		return
+	}
+	entry := in.module.ExportedFunction(string(r.call.Entry))
+	if entry == nil {
+		r.blameGuest("the module exports no " + string(r.call.Entry))
+		return
+	}
+	r.before = r.spent()
+	var result [1]uint64
+	if err := entry.CallWithStack(r.ctx, result[:]); err != nil {
+		r.explain(err)
+		return
+	}
+	r.returned = true
+	r.judge(uint32(result[0]))
+}
+
+// seed gives the guest fresh randomness for the generators that it seeded before it was captured.
+func (r *run) seed(in *instance) bool {
+	var random [16]byte
+	rand.Read(random[:])
+	stack := [2]uint64{get64(random[:]), get64(random[8:])}
+	if err := in.module.ExportedFunction(reseedExport).CallWithStack(r.ctx, stack[:]); err != nil {
+		r.explain(err)
+		return false
+	}
+	return true
+}
+
+// dispose takes the instance back. One in which anything but an answer happened is not used again,
+// whatever its memory looks like.
+func (c *Code) dispose(r *run) {
+	in := r.in
+	switch {
+	case in == nil:
+	case in.shot == nil || !r.returned || r.ops.panicked.Load():
+		in.discard()
+	default:
+		c.pool.give(in, in.rung == RungReset && c.why == "" && !in.memory.Grown())
+	}
+}

@@ -1,0 +1,138 @@
+package image
+
+import (
+	"os"
+	"sync"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// keepResident bounds the changed pages that stay in memory after a reset, bytes. Copying the image
+// over them is several times faster than dropping them and faulting them in again.
+const keepResident = 4 << 20
+
+// mapping is an address range as large as the memory may get, with the image mapped privately at its
+// bottom: growing never moves it, and a view of one call is never another's.
+type mapping struct {
+	kernel *kernel
+	image  *Image // nil: none
+	whole  []byte
+	usable int
+}
+
+var _ pages = (*mapping)(nil)
+
+func newMapping(s *Space, im *Image, limit int64) (*mapping, error) {
+	room := (int(limit) + pageSize - 1) / pageSize * pageSize
+	whole, err := unix.Mmap(-1, 0, max(room, pageSize), unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANON|unix.MAP_NORESERVE)
+	if err != nil {
+		return nil, os.NewSyscallError("mmap", err)
+	}
+	m := &mapping{kernel: &s.kernel, whole: whole}
+	if im == nil || im.Size() == 0 {
+		return m, nil
+	}
+	m.image, m.usable = im, im.Size()
+	_, err = unix.MmapPtr(int(im.file.f.Fd()), 0, unsafe.Pointer(&whole[0]), uintptr(im.Size()),
+		unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_FIXED|unix.MAP_NORESERVE)
+	if err != nil {
+		m.free()
+		return nil, os.NewSyscallError("mmap", err)
+	}
+	return m, nil
+}
+
+func (m *mapping) size() int {
+	if m.image == nil {
+		return 0
+	}
+	return m.image.Size()
+}
+
+func (m *mapping) resize(n int) []byte {
+	if to := (n + pageSize - 1) / pageSize * pageSize; to > m.usable {
+		if unix.Mprotect(m.whole[m.usable:to], unix.PROT_READ|unix.PROT_WRITE) != nil {
+			return nil
+		}
+		m.usable = to
+	}
+	return m.whole[:n:n]
+}
+
+func (m *mapping) restore(peak int) error {
+	n := m.size()
+	if peak > n {
+		if err := m.drop(n, min((peak+pageSize-1)/pageSize*pageSize, len(m.whole))); err != nil {
+			return err
+		}
+	}
+	if n == 0 {
+		return nil
+	}
+	if m.kernel.pagemap == nil {
+		m.copyBack(0, n)
+		return nil
+	}
+	buf := regionBuffers.Get().(*regions)
+	defer regionBuffers.Put(buf)
+	changed, err := m.kernel.changed(m.whole[:n], buf)
+	if err != nil { // more ranges than the buffer has
+		return m.drop(0, n)
+	}
+	base, kept := address(m.whole), 0
+	for _, r := range changed {
+		from, to := int(r.start-base), int(r.end-base)
+		if kept += to - from; kept <= keepResident {
+			m.copyBack(from, to)
+		} else if err := m.drop(from, to); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// copyBack copies the image over whole pages. Holes are cleared and not read: to read a hole of a
+// mapped file makes it a page.
+func (m *mapping) copyBack(from, to int) {
+	for at := from; at < to; {
+		hole, end := m.image.holes[at/pageSize], at+pageSize
+		for end < to && m.image.holes[end/pageSize] == hole {
+			end += pageSize
+		}
+		if hole {
+			clear(m.whole[at:end])
+		} else {
+			copy(m.whole[at:end], m.image.view[at:end])
+		}
+		at = end
+	}
+}
+
+// drop gives private pages back: the image shows again, or zeros above it.
+func (m *mapping) drop(from, to int) error {
+	return os.NewSyscallError("madvise", unix.Madvise(m.whole[from:to], unix.MADV_DONTNEED))
+}
+
+func (m *mapping) trim() error {
+	if m.image == nil {
+		return nil
+	}
+	return m.drop(0, m.image.Size())
+}
+
+func (m *mapping) free() {
+	// An error would mean that the range was not ours; there is nobody to act on it.
+	_ = unix.Munmap(m.whole)
+	m.whole = nil
+}
+
+// region is one range of pages as the kernel lists it (struct page_region of linux/fs.h).
+type region struct{ start, end, categories uint64 }
+
+// regions is enough for the pages that an ordinary call changes. Above it they are dropped.
+type regions [512]region
+
+var regionBuffers = sync.Pool{New: func() any { return new(regions) }}
+
+func address(p []byte) uint64 { return uint64(uintptr(unsafe.Pointer(unsafe.SliceData(p)))) }

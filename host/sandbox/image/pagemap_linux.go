@@ -1,0 +1,47 @@
+package image
+
+import (
+	"fmt"
+	"runtime"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Categories of pages and the request of the ioctl, from linux/fs.h.
+const (
+	pageIsFile    = 1 << 2
+	pageIsPresent = 1 << 3
+	pageIsSwapped = 1 << 4
+	pagemapScan   = 0xc0606610
+)
+
+// scanArguments is struct pm_scan_arg.
+type scanArguments struct {
+	size, flags, start, end, walkEnd, vec, vecLen, maxPages       uint64
+	categoryInverted, categoryMask, categoryAnyofMask, returnMask uint64
+}
+
+// changed lists the pages of a private file mapping that are no longer the file's.
+//
+// The mask is "not the file's, and present or swapped out". A page under migration reads as swapped:
+// asking for present ones alone would now and then miss one and show it to the next caller.
+func (k *kernel) changed(p []byte, buf *regions) ([]region, error) {
+	from := address(p)
+	a := scanArguments{
+		start: from, end: from + uint64(len(p)),
+		vec: uint64(uintptr(unsafe.Pointer(buf))), vecLen: uint64(len(buf)),
+		categoryInverted: pageIsFile, categoryMask: pageIsFile,
+		categoryAnyofMask: pageIsPresent | pageIsSwapped, returnMask: pageIsPresent,
+	}
+	a.size = uint64(unsafe.Sizeof(a))
+	n, _, errno := unix.Syscall(unix.SYS_IOCTL, k.pagemap.Fd(), pagemapScan, uintptr(unsafe.Pointer(&a)))
+	runtime.KeepAlive(buf)
+	switch {
+	case errno != 0:
+		return nil, errno
+	case a.walkEnd != a.end:
+		return nil, fmt.Errorf("more than %d ranges", len(buf))
+	}
+	return buf[:n], nil
+}

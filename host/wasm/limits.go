@@ -1,0 +1,58 @@
+package wasm
+
+// Class is a size of program. What a class admits bounds how long and how large its compilation gets.
+type Class int
+
+const (
+	// ClassServlet is for programs that people write: it compiles in less than 10 s and 512 MiB,
+	// whatever its shape.
+	ClassServlet Class = iota
+	// ClassRuntime is for interpreters of a whole language with its library: some seven times as much.
+	ClassRuntime
+)
+
+// Limits of every class. Real servlets stay far below them: a Go program with an HTTP client has some
+// 6,000 functions, 20 locals in the largest and 40,000 data segments (its linker writes one per run
+// of bytes that are not zero). What is above them makes an instance large.
+const (
+	maxModule    = 64 << 20 // bytes of a module
+	maxTypes     = 20_000   // function types
+	maxValues    = 1_000    // parameters, and results, of one type
+	maxImports   = 1_000    // imports
+	maxLocalRuns = 10_000   // runs of locals of one function
+	maxTable     = 65_536   // entries of the table
+	maxPages     = 65_536   // pages of a 32-bit memory
+	maxGlobals   = 10_000   // own globals
+	maxExports   = 10_000   // exports
+	maxSegments  = 500_000  // data segments, and element segments
+	maxElements  = 200_000  // items of all element segments
+	maxName      = 1_024    // bytes of an import's or export's name
+)
+
+// limits are those of a class: what makes a compiler slow or large. Found by compiling modules just
+// below them, of every shape and of several at once: see TestGateLimitsCompile.
+type limits struct {
+	functions uint32 // own functions; a million empty ones compile in 14 s
+	body      uint32 // bytes of one function
+	locals    int    // of one function, parameters included; 10^8 take 2.4 GiB
+	allLocals int    // of all functions
+	nesting   int    // blocks inside each other
+	targets   int    // of the br_tables of one function
+	blocks    int    // of one function; 60,000 take 13 s
+	products  int    // locals x blocks, and mutable globals x calls, of one function; 10^7 take 1.7 GiB
+	weight    int    // of one function's instructions, in quarters of a KiB of the compiler's memory
+	effort    int    // of all functions; 6 million take a second
+}
+
+var classes = map[Class]limits{
+	// The largest functions seen: of a Go program 183,000 weight and 3,900 blocks, of QuickJS 179,000
+	// locals x blocks. A Go program of 4.7 MB takes an effort of 15 million.
+	ClassServlet: {
+		functions: 50_000, body: 1 << 20, locals: 10_000, allLocals: 5_000_000, nesting: 2_000, targets: 16_384,
+		blocks: 10_000, products: 500_000, weight: 800_000, effort: 36_000_000,
+	},
+	ClassRuntime: {
+		functions: 50_000, body: 4 << 20, locals: 10_000, allLocals: 5_000_000, nesting: 2_000, targets: 65_536,
+		blocks: 40_000, products: 4_000_000, weight: 3_200_000, effort: 250_000_000,
+	},
+}
