@@ -32,7 +32,7 @@ var filesystem = sync.OnceValues(func() (installed, error) {
 	}
 	defer os.RemoveAll(dir)
 	out := filepath.Join(dir, "filesystem.wasm")
-	if _, err := toolchain.Build(context.Background(), toolchain.Options{Dir: "../../servlets/filesystem", Output: out, Key: key}); err != nil {
+	if _, err := toolchain.Build(context.Background(), toolchain.Options{Dir: "../../servlets/filesystem", Output: out, Key: key, CacheDir: cacheDir}); err != nil {
 		return installed{}, err
 	}
 	file, err := os.ReadFile(out)
@@ -51,7 +51,7 @@ var filesystem = sync.OnceValues(func() (installed, error) {
 	if err != nil {
 		return installed{}, err
 	}
-	engine, err := sandbox.New(context.Background(), sandbox.Config{})
+	engine, err := sandbox.New(context.Background(), sandbox.Config{CacheDir: cacheDir})
 	if err != nil {
 		return installed{}, err
 	}

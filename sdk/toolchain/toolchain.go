@@ -40,6 +40,9 @@ type Options struct {
 	Dir    string             // source folder with servlet.toml
 	Output string             // file to write, atomically; its folder exists
 	Key    ed25519.PrivateKey // development key
+	// CacheDir keeps compiled code, as in sandbox.Config: a module that is built again, or installed
+	// from the same cache, is compiled once. Empty: none is kept.
+	CacheDir string
 }
 
 // Result is what a build made.
@@ -79,7 +82,7 @@ func Build(ctx context.Context, o Options) (Result, error) {
 	if err != nil {
 		return Result{}, fmt.Errorf("checking the module: %w", err)
 	}
-	if m.Tools, err = describe(ctx, admitted, capabilities.EffectiveLimits(m.Limits)); err != nil {
+	if m.Tools, err = describe(ctx, admitted, o.CacheDir, capabilities.EffectiveLimits(m.Limits)); err != nil {
 		return Result{}, err
 	}
 	names, err := checkTools(m.Tools)
@@ -132,8 +135,8 @@ func describeLimits(memoryMB int) sandbox.Limits {
 }
 
 // describe asks the module for its tools, in a sandbox without a host.
-func describe(ctx context.Context, module sandbox.Admitted, limits capabilities.Limits) ([]json.RawMessage, error) {
-	engine, err := sandbox.New(ctx, sandbox.Config{})
+func describe(ctx context.Context, module sandbox.Admitted, cacheDir string, limits capabilities.Limits) ([]json.RawMessage, error) {
+	engine, err := sandbox.New(ctx, sandbox.Config{CacheDir: cacheDir})
 	if err != nil {
 		return nil, fmt.Errorf("describing tools: %w", err)
 	}

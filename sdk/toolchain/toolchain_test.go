@@ -19,6 +19,20 @@ import (
 // key is a development key for tests.
 var key = ed25519.NewKeyFromSeed(bytes.Repeat([]byte{7}, ed25519.SeedSize))
 
+// cacheDir is shared by all tests: compiling a Go servlet is what takes their time.
+var cacheDir string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "writ-toolchain-")
+	if err != nil {
+		panic(err)
+	}
+	cacheDir = dir
+	code := m.Run()
+	_ = os.RemoveAll(dir)
+	os.Exit(code)
+}
+
 // offline gives the test an environment like a new user's: a home of its own, and no network. The
 // compiler's cache is kept, or each test would compile the standard library.
 func offline(t *testing.T) {
@@ -82,7 +96,7 @@ func TestFromNothingToARelease(t *testing.T) {
 	}
 
 	out := filepath.Join(t.TempDir(), "hello.wasm")
-	result, err := toolchain.Build(t.Context(), toolchain.Options{Dir: dir, Output: out, Key: key})
+	result, err := toolchain.Build(t.Context(), toolchain.Options{Dir: dir, Output: out, Key: key, CacheDir: cacheDir})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +152,7 @@ func builtElsewhere(t *testing.T) []byte {
 	t.Setenv("GOWASM", "satconv")
 	t.Setenv("GODEBUG", "http2client=0")
 	out := filepath.Join(t.TempDir(), "other.wasm")
-	if _, err := toolchain.Build(t.Context(), toolchain.Options{Dir: servletIn(t, nil), Output: out, Key: key}); err != nil {
+	if _, err := toolchain.Build(t.Context(), toolchain.Options{Dir: servletIn(t, nil), Output: out, Key: key, CacheDir: cacheDir}); err != nil {
 		t.Fatal(err)
 	}
 	file, err := os.ReadFile(out)
@@ -212,7 +226,7 @@ func TestBuildRefusals(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			dir := servletIn(t, row.files)
 			folder := t.TempDir()
-			_, err := toolchain.Build(t.Context(), toolchain.Options{Dir: dir, Output: filepath.Join(folder, "out.wasm"), Key: key})
+			_, err := toolchain.Build(t.Context(), toolchain.Options{Dir: dir, Output: filepath.Join(folder, "out.wasm"), Key: key, CacheDir: cacheDir})
 			if err == nil || !containsAll(err.Error(), row.want) || row.kind != nil && !errors.Is(err, row.kind) {
 				t.Errorf("got %v\nwant %q", err, row.want)
 			}
@@ -236,7 +250,7 @@ func containsAll(text, want string) bool {
 func TestBuildRestoresTheSDK(t *testing.T) {
 	offline(t)
 	dir := servletIn(t, map[string]string{".writ": "", "main.go": "package main\n\nimport servlet \"github.com/writ-run/writ/sdk/go\"\n\nfunc main() { servlet.Log(1, x) }\n"})
-	_, err := toolchain.Build(t.Context(), toolchain.Options{Dir: dir, Output: filepath.Join(t.TempDir(), "out.wasm"), Key: key})
+	_, err := toolchain.Build(t.Context(), toolchain.Options{Dir: dir, Output: filepath.Join(t.TempDir(), "out.wasm"), Key: key, CacheDir: cacheDir})
 	if err == nil || err.Error() != "./main.go:5:30: undefined: x" {
 		t.Errorf("the SDK was not found: %v", err)
 	}
@@ -249,7 +263,7 @@ func TestBuildNeedsACompiler(t *testing.T) {
 	offline(t)
 	dir := servletIn(t, nil)
 	build := func() error {
-		_, err := toolchain.Build(t.Context(), toolchain.Options{Dir: dir, Output: filepath.Join(t.TempDir(), "out.wasm"), Key: key})
+		_, err := toolchain.Build(t.Context(), toolchain.Options{Dir: dir, Output: filepath.Join(t.TempDir(), "out.wasm"), Key: key, CacheDir: cacheDir})
 		return err
 	}
 	bin := t.TempDir()
