@@ -5,7 +5,7 @@ STATICCHECK := $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 LDFLAGS   := -s -w
 # testdata is outside ./... by Go's rules; these packages are code all the same.
 PACKAGES  := ./... ./testdata/bench ./testdata/bench/floor ./testdata/bench/spawn ./testdata/client/... ./testdata/guests ./testdata/house/... ./testdata/tsclient
-RACED     := $(filter-out ./...,$(PACKAGES)) ./capabilities/... ./registry/... ./host/... ./sdk/...
+RACED     := $(filter-out ./...,$(PACKAGES)) ./capabilities/... ./registry/... ./host/...
 TSCLIENT  := $(if $(shell command -v npm),testdata/tsclient/node_modules)
 SERVLETS  := filesystem
 FUZZTIME  ?= 10s
@@ -23,11 +23,10 @@ build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(OUT)/writ ./cmd/writ
 
 # test passes every test. The race detector is on where this project's own code shares memory;
-# cmd/writ's tests only drive the real binary. Skipped tests are counted and say why.
+# cmd/writ and sdk/toolchain only drive programs. Skipped tests are counted and say why.
 test: check $(TSCLIENT)
-	@set -e; \
-	{ $(GO) test -json -race -timeout 20m $(RACED); \
-	  $(GO) test -json -timeout 20m ./cmd/writ; \
+	@{ $(GO) test -json -race -timeout 20m $(RACED); \
+	  $(GO) test -json -timeout 20m ./cmd/... ./sdk/toolchain; \
 	  (cd sdk/go && $(GO) test -json -race ./...); \
 	  (cd servlets/filesystem && $(GO) test -json -race ./...); \
 	} | $(GO) run ./testdata/house/report

@@ -10,6 +10,7 @@ func TestImports(t *testing.T) {
 	house.Check(t, house.Rule{
 		Allow: map[string]string{
 			"go.etcd.io/bbolt":                                 "the store of one machine; this is its one room and no type of it leaves",
+			"go.etcd.io/bbolt/errors":                          "its errors",
 			"golang.org/x/sys/windows":                         "LockFileEx",
 			"github.com/writ-run/writ/capabilities":            "who calls, and what was granted",
 			"github.com/writ-run/writ/capabilities/strictjson": "one reading of every record",

@@ -352,11 +352,10 @@ func TestNothingHappensUnrecorded(t *testing.T) {
 func TestRecords(t *testing.T) {
 	dir := folder(t)
 	g, d, j := opened(t, dir, capabilities.ModeFull)
-	h, errno := g.Open(t.Context(), effect.Open{Dir: d, Path: "./sub/../a//", Write: true, Create: true})
-	if errno == effect.Success {
+	if _, errno := g.Open(t.Context(), effect.Open{Dir: d, Path: "./sub/../a//", Write: true, Create: true}); errno == effect.Success {
 		t.Fatal("a file was created under a directory's name")
 	}
-	h, errno = g.Open(t.Context(), effect.Open{Dir: d, Path: ".//a", Write: true, Create: true})
+	h, errno := g.Open(t.Context(), effect.Open{Dir: d, Path: ".//a", Write: true, Create: true})
 	if errno != effect.Success {
 		t.Fatal(errno)
 	}
@@ -386,10 +385,15 @@ func TestRecords(t *testing.T) {
 func TestEnd(t *testing.T) {
 	dir := folder(t)
 	write(t, filepath.Join(dir, "a"), "text")
-	g, d, _ := opened(t, dir, capabilities.ModeFull)
+	policy := granting(capabilities.FSRight{Path: dir, Mode: capabilities.ModeFull})
+	policy.Rights.Config, policy.Values = []string{"K"}, map[string]string{"K": "value"}
+	g, d := open(t, guard.Config{Policy: policy}), effect.FirstHandle
 	h, errno := g.Open(t.Context(), effect.Open{Dir: d, Path: "a", Read: true})
 	if errno != effect.Success {
 		t.Fatal(errno)
+	}
+	if _, err := g.Config(t.Context(), "K"); err != nil {
+		t.Fatal(err)
 	}
 	for range 2 {
 		if err := g.End(); err != nil {

@@ -119,7 +119,7 @@ func (o offers) allow(id string) error {
 	case slices.Contains(o.dirs, id):
 		return fmt.Errorf("--allow %s: it is a directory: name one with --dir %s=PATH", id, id)
 	case slices.Contains(o.open, id):
-		return fmt.Errorf("--allow %s: its publisher leaves the site to you: name one with --host %s=https://...", id, id)
+		return fmt.Errorf("--allow %s: its publisher leaves the site to you: name one with --host %s=https://HOST", id, id)
 	case slices.Contains(o.danger, id):
 		return fmt.Errorf("--allow %s: %w: it needs --danger %s", id, ErrDanger, id)
 	}

@@ -74,7 +74,7 @@ func TestChoiceIsRefusedByName(t *testing.T) {
 		{"unknown id", approval.Choice{Allow: []string{"apo"}}, "it asks for: api, kv"},
 		{"hostile id", approval.Choice{Allow: []string{"\x1b[2J\n"}}, `\u001b[2J\u000a`},
 		{"directory as id", approval.Choice{Allow: []string{"in"}}, "--dir in=PATH"},
-		{"open site as id", approval.Choice{Allow: []string{"mine"}}, "--host mine=https://..."},
+		{"open site as id", approval.Choice{Allow: []string{"mine"}}, "--host mine=https://HOST"},
 		{"web without the word", approval.Choice{Allow: []string{"web"}}, "--danger web"},
 		{"secret without the word", approval.Choice{Allow: []string{"secret:LICENCE"}}, "--danger secret:LICENCE"},
 		{"unknown directory", approval.Choice{Dirs: dirs("inn", "/")}, "it asks for: in, out"},

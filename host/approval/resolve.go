@@ -99,7 +99,7 @@ func (r *resolution) sites(m capabilities.Manifest, choice Choice) error {
 		if origin == capabilities.UserOrigin {
 			named, ok := choice.Hosts[h.ID]
 			if !ok {
-				r.lacks("http "+h.ID, "--host "+h.ID+"=https://...")
+				r.lacks("http "+h.ID, "--host "+h.ID+"=https://HOST")
 				continue
 			}
 			canonical, err := capabilities.ParseOrigin(named)
