@@ -91,7 +91,7 @@ func newLoader(s store, engine *sandbox.Engine, log *slog.Logger, max int) *load
 // have let pass.
 func compileWith(engine *sandbox.Engine) func(context.Context, []byte, capabilities.Manifest) (code, error) {
 	return func(ctx context.Context, module []byte, m capabilities.Manifest) (code, error) {
-		admitted, err := sandbox.Admit(module, m.Module.ABI, requestedKinds(m))
+		admitted, err := sandbox.Admit(module, m.Module.ABI, m.Capabilities.Kinds())
 		if err != nil {
 			return nil, err
 		}
@@ -101,24 +101,6 @@ func compileWith(engine *sandbox.Engine) func(context.Context, []byte, capabilit
 		}
 		return c, nil
 	}
-}
-
-// requestedKinds are the kinds of which a manifest asks for anything.
-func requestedKinds(m capabilities.Manifest) []capabilities.Kind {
-	c := m.Capabilities
-	var kinds []capabilities.Kind
-	for _, k := range []struct {
-		kind capabilities.Kind
-		asks bool
-	}{
-		{capabilities.KindHTTP, len(c.HTTP) > 0}, {capabilities.KindWeb, c.Web != nil}, {capabilities.KindFS, len(c.FS) > 0},
-		{capabilities.KindConfig, len(c.Config) > 0}, {capabilities.KindSecret, len(c.Secrets) > 0}, {capabilities.KindKV, c.KV != nil},
-	} {
-		if k.asks {
-			kinds = append(kinds, k.kind)
-		}
-	}
-	return kinds
 }
 
 // read returns what a servlet file says, without compiling it.

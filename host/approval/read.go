@@ -123,7 +123,7 @@ func open(ctx context.Context, file []byte, source string) (*Candidate, error) {
 		return nil, err
 	}
 	m := servlet.Manifest()
-	admitted, err := sandbox.Admit(servlet.Module(), m.Module.ABI, requestedKinds(m))
+	admitted, err := sandbox.Admit(servlet.Module(), m.Module.ABI, m.Capabilities.Kinds())
 	if err != nil {
 		return nil, err
 	}
@@ -144,40 +144,11 @@ func checkSchemas(ctx context.Context, tools []capabilities.Tool) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if _, err := schema.CompileInput(tool.InputSchema); err != nil {
-			return fmt.Errorf("tool %s: inputSchema: %w", tool.Name, err)
-		}
-		if len(tool.OutputSchema) == 0 {
-			continue
-		}
-		if _, err := schema.Compile(tool.OutputSchema); err != nil {
-			return fmt.Errorf("tool %s: outputSchema: %w", tool.Name, err)
+		if err := schema.Accept(tool.InputSchema, tool.OutputSchema); err != nil {
+			return fmt.Errorf("tool %s: %w", tool.Name, err)
 		}
 	}
 	return nil
-}
-
-// requestedKinds lists the kinds of which the manifest asks for something.
-func requestedKinds(m capabilities.Manifest) []capabilities.Kind {
-	c := m.Capabilities
-	asked := []struct {
-		kind capabilities.Kind
-		some bool
-	}{
-		{capabilities.KindHTTP, len(c.HTTP) > 0},
-		{capabilities.KindWeb, c.Web != nil},
-		{capabilities.KindFS, len(c.FS) > 0},
-		{capabilities.KindConfig, len(c.Config) > 0},
-		{capabilities.KindSecret, len(c.Secrets) > 0},
-		{capabilities.KindKV, c.KV != nil},
-	}
-	var kinds []capabilities.Kind
-	for _, a := range asked {
-		if a.some {
-			kinds = append(kinds, a.kind)
-		}
-	}
-	return kinds
 }
 
 // shown is a name from outside in an error of one line.

@@ -78,7 +78,7 @@ func Build(ctx context.Context, o Options) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	admitted, err := sandbox.Admit(module, capabilities.ABI, requestedKinds(m.Capabilities))
+	admitted, err := sandbox.Admit(module, capabilities.ABI, m.Capabilities.Kinds())
 	if err != nil {
 		return Result{}, fmt.Errorf("checking the module: %w", err)
 	}
@@ -103,27 +103,6 @@ func Build(ctx context.Context, o Options) (Result, error) {
 		Output: o.Output, Name: m.Name, Version: m.Version, Size: int64(len(file)),
 		Tools: names, Imports: admitted.Imports(),
 	}, nil
-}
-
-// requestedKinds are the kinds of which c asks for something.
-func requestedKinds(c capabilities.Capabilities) []capabilities.Kind {
-	var kinds []capabilities.Kind
-	for _, k := range []struct {
-		kind  capabilities.Kind
-		asked bool
-	}{
-		{capabilities.KindHTTP, len(c.HTTP) > 0},
-		{capabilities.KindWeb, c.Web != nil},
-		{capabilities.KindFS, len(c.FS) > 0},
-		{capabilities.KindConfig, len(c.Config) > 0},
-		{capabilities.KindSecret, len(c.Secrets) > 0},
-		{capabilities.KindKV, c.KV != nil},
-	} {
-		if k.asked {
-			kinds = append(kinds, k.kind)
-		}
-	}
-	return kinds
 }
 
 // describeLimits bound the one run of a build: describing is a matter of milliseconds.
