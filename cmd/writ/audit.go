@@ -63,6 +63,9 @@ func (a *app) auditVerifyVerb() *cobra.Command {
 					for _, b := range report.Broken {
 						a.say("writ: %s", capabilities.Printable(b, maxErrorRunes))
 					}
+					for _, torn := range report.Torn {
+						a.say("%s", capabilities.Printable(torn, maxErrorRunes))
+					}
 					a.say("%d entries in %d chains, %d broken", report.Entries, report.Chains, len(report.Broken))
 				}
 				if err == nil && len(report.Broken) > 0 {

@@ -75,13 +75,11 @@ func (d *demo) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	everyTool := approval.Choice{Tools: []string{approval.AllTools}}
-	reading := everyTool
-	reading.Dirs = map[string]approval.Directory{"docs": {Path: playground, ReadOnly: true}}
+	reading := approval.Choice{Tools: []string{approval.AllTools}, Dirs: map[string]approval.Directory{"docs": {Path: playground, ReadOnly: true}}}
 	if err := d.install(ctx, filesystem, reading, true); err != nil {
 		return err
 	}
-	if err := d.install(ctx, probe, everyTool, false); err != nil {
+	if err := d.install(ctx, probe, reading, false); err != nil {
 		return err
 	}
 	if err := d.serve(ctx, playground); err != nil {
@@ -153,6 +151,10 @@ func (d *demo) serve(ctx context.Context, playground string) error {
 	if err := os.WriteFile(outside, []byte(secret), 0o600); err != nil {
 		return err
 	}
+	p, err := newPrey(secret, outside, playground)
+	if err != nil {
+		return err
+	}
 	cmd := exec.Command(self, "--home", d.homeFlag, "run")
 	cmd.Env = append(os.Environ(), "WRIT_DEMO_SECRET="+secret)
 	cmd.Stderr = d.stderr
@@ -162,7 +164,7 @@ func (d *demo) serve(ctx context.Context, playground string) error {
 	}
 	err = d.call(ctx, c)
 	if err == nil {
-		err = d.attack(ctx, c, secret, outside, playground)
+		err = d.attack(ctx, c, p)
 	}
 	return errors.Join(err, c.Close())
 }

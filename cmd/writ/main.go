@@ -42,6 +42,9 @@ type app struct {
 func run(args []string, a *app) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	// The first signal asks; the second ends the process whatever it is doing: a call that ignores its
+	// deadline must not hold a person's terminal.
+	context.AfterFunc(ctx, stop)
 	root := a.root()
 	root.SetArgs(args)
 	verb, err := root.ExecuteContextC(ctx)

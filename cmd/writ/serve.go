@@ -17,7 +17,8 @@ func (a *app) serveVerb() *cobra.Command {
 		Use: "serve", Args: cobra.NoArgs,
 		Short: "Serve MCP clients over Streamable HTTP on this machine",
 		Long: `Serve MCP clients over Streamable HTTP at /mcp (space default) and
-/s/SPACE/mcp. Only loopback addresses are served: there is no authentication yet.`,
+/s/SPACE/mcp. Only loopback addresses are served: there is no authentication yet,
+so every program and user of this machine can call what you granted.`,
 		Example: "  writ serve\n  writ serve --listen 127.0.0.1:8080",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := loopbackOnly(listen); err != nil {
