@@ -54,14 +54,23 @@ type loader struct {
 	compile func(ctx context.Context, module []byte, m capabilities.Manifest) (code, error)
 	log     *slog.Logger
 	max     int
-	work    sync.WaitGroup // loads under way
+	slots   chan struct{} // one for each load that may be under way
+
+	life context.Context // of loads that wait for a slot and of who waits for a load; ends with stop
+	end  context.CancelFunc
+	work sync.WaitGroup // loads under way
 
 	mu       sync.Mutex
 	servlets map[string]*servlet // guarded by mu
 	loaded   map[string]*loaded  // guarded by mu
 	flights  map[string]*flight  // guarded by mu
 	clock    uint64              // guarded by mu; counts uses
+	closed   bool                // guarded by mu; what lands now is freed
 }
+
+// maxLoads is how many servlets are compiled at a time. Each takes a processor for about a second and
+// hundreds of megabytes; a caller who names many servlets at once must not get all that at once.
+const maxLoads = 2
 
 // maxServlets bounds the manifests that are kept. Above it all are read again.
 const maxServlets = 1024
@@ -81,10 +90,12 @@ type flight struct {
 }
 
 func newLoader(s store, engine *sandbox.Engine, log *slog.Logger, max int) *loader {
-	return &loader{
-		store: s, log: log, max: max, compile: compileWith(engine),
+	l := &loader{
+		store: s, log: log, max: max, compile: compileWith(engine), slots: make(chan struct{}, maxLoads),
 		servlets: map[string]*servlet{}, loaded: map[string]*loaded{}, flights: map[string]*flight{},
 	}
+	l.life, l.end = context.WithCancel(context.Background())
+	return l
 }
 
 // compileWith gates a module again before it compiles it: what install let pass, an older Writ may
@@ -172,6 +183,8 @@ func (l *loader) acquire(ctx context.Context, digest string) (s *loaded, release
 			}
 		case <-ctx.Done():
 			return nil, nil, context.Cause(ctx)
+		case <-l.life.Done():
+			return nil, nil, errClosing
 		}
 	}
 }
@@ -215,6 +228,9 @@ func (l *loader) fly(digest string) *flight {
 		l.mu.Lock()
 		delete(l.flights, digest)
 		var idle []code
+		if err == nil && l.closed {
+			idle, err = []code{s.code}, errClosing
+		}
 		if f.err = err; err == nil {
 			l.clock++
 			s.used = l.clock
@@ -234,8 +250,17 @@ func (l *loader) load(digest string) (s *loaded, err error) {
 			l.log.Error("panic while loading a servlet", "digest", digest, "panic", p)
 			s, err = nil, errPanic
 		}
+		if err != nil && l.life.Err() != nil {
+			err = errClosing // not the file's fault
+		}
 	}()
-	ctx := context.Background()
+	ctx := l.life
+	select {
+	case l.slots <- struct{}{}:
+		defer func() { <-l.slots }()
+	case <-ctx.Done():
+		return nil, errClosing
+	}
 	v, module, err := l.verify(ctx, digest)
 	if err != nil {
 		return nil, err
@@ -275,9 +300,30 @@ func (l *loader) free(idle []code) {
 	}
 }
 
-// close frees all code. No call may run.
+// stop ends what waits for a load, and loads that have not begun.
+func (l *loader) stop() { l.end() }
+
+// land waits for the loads under way until ctx ends, and says how many are left. What those make is
+// freed as it comes.
+func (l *loader) land(ctx context.Context) (left int) {
+	l.mu.Lock()
+	l.closed = true
+	l.mu.Unlock()
+	landed := make(chan struct{})
+	go func() {
+		l.work.Wait()
+		close(landed)
+	}()
+	if within(ctx, landed) {
+		return 0
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.flights)
+}
+
+// close frees all code. No call may run and no load be under way.
 func (l *loader) close(ctx context.Context) error {
-	l.work.Wait()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var errs []error

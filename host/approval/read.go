@@ -49,18 +49,44 @@ func (e oneLine) Error() string {
 func Load(ctx context.Context, reg *registry.Registry, by capabilities.Caller, alias string) (*Candidate, registry.Installation, error) {
 	in, err := reg.Lookup(ctx, by, alias)
 	if err != nil {
-		return nil, registry.Installation{}, fmt.Errorf("looking up %q: %w", shown(alias), err)
+		return nil, registry.Installation{}, err // it names the alias and the way on
 	}
 	file, err := reg.Blob(ctx, in.Digest)
 	if err != nil {
-		return nil, registry.Installation{}, fmt.Errorf("loading %q: %w", alias, err)
+		return nil, registry.Installation{}, unloadable(alias, err)
 	}
 	c, err := open(ctx, file, in.Source)
 	if err != nil {
-		return nil, registry.Installation{}, fmt.Errorf("loading %q: %w", alias, oneLine{err})
+		return nil, registry.Installation{}, fmt.Errorf("loading %s: %w", alias, oneLine{err})
 	}
 	return c, in, nil
 }
+
+// worded is an error in words of its own that still matches the one it stands for.
+type worded struct {
+	text string
+	err  error
+}
+
+func (e *worded) Error() string { return e.text }
+func (e *worded) Unwrap() error { return e.err }
+
+// unloadable says what to do when the file that was installed is gone or was changed.
+func unloadable(alias string, err error) error {
+	what := ""
+	switch {
+	case errors.Is(err, registry.ErrNotFound):
+		what = "missing from Writ's home"
+	case errors.Is(err, registry.ErrDamaged):
+		what = "damaged in Writ's home"
+	default:
+		return fmt.Errorf("loading %s: %w", alias, err)
+	}
+	return &worded{fmt.Sprintf("the file of %s is %s: remove it with \"writ remove %s\" and install it again from its file (settings are kept)", alias, what, alias), err}
+}
+
+// getAgain is what to do about a file that is not as its publisher made it.
+const getAgain = "get it again from its publisher"
 
 func readFile(path string) ([]byte, error) {
 	// Without O_NONBLOCK, opening a named pipe that nobody writes to would never return.
@@ -116,9 +142,12 @@ func open(ctx context.Context, file []byte, source string) (*Candidate, error) {
 		return nil, fmt.Errorf("%w (was it built with \"writ build\"?)", capabilities.ErrUnsigned)
 	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %s", err, getAgain) // its form is broken
 	}
 	servlet, err := unverified.Verify()
+	if errors.Is(err, capabilities.ErrSignature) || errors.Is(err, capabilities.ErrModule) {
+		return nil, fmt.Errorf("%w: %s", err, getAgain)
+	}
 	if err != nil {
 		return nil, err
 	}
