@@ -10,6 +10,7 @@ func TestImports(t *testing.T) {
 	house.Check(t, house.Rule{
 		Allow: map[string]string{
 			"github.com/spf13/cobra":                           "verbs, flags and help; this is its one room",
+			"github.com/spf13/pflag":                           "what a flag wants, where its parser says so in its own words",
 			"golang.org/x/term":                                "whether there is a terminal, and how wide; this is its one room",
 			"golang.org/x/sys/unix":                            "discarding what was typed ahead",
 			"golang.org/x/sys/windows":                         "the same on a console",

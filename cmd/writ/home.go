@@ -52,13 +52,23 @@ func (a *app) withRegistry(f func(*registry.Registry) error) error {
 	return errors.Join(f(reg), reg.Close())
 }
 
+// codeCache is the folder of compiled code in a home, or "" where it cannot be: a home that cannot be
+// written still answers.
+func codeCache(home string) string {
+	dir := filepath.Join(home, "cache", "code")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return ""
+	}
+	return dir
+}
+
 // closeWait is how long running calls may take to end once the command is done.
 const closeWait = 5 * time.Second
 
 // withHost runs f with a Host over the home, and closes both.
 func (a *app) withHost(ctx context.Context, f func(*registry.Registry, *host.Host) error) error {
 	return a.withRegistry(func(reg *registry.Registry) error {
-		engine, err := sandbox.New(ctx, sandbox.Config{CacheDir: filepath.Join(reg.Home(), "cache", "code")})
+		engine, err := sandbox.New(ctx, sandbox.Config{CacheDir: codeCache(reg.Home())})
 		if err != nil {
 			return err
 		}

@@ -17,7 +17,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -38,7 +37,7 @@ var (
 // Options of a build.
 type Options struct {
 	Dir    string             // source folder with servlet.toml
-	Output string             // file to write, atomically; its folder exists
+	Output string             // file to write, as WriteServlet does
 	Key    ed25519.PrivateKey // development key
 	// CacheDir keeps compiled code, as in sandbox.Config: a module that is built again, or installed
 	// from the same cache, is compiled once. Empty: none is kept.
@@ -47,12 +46,12 @@ type Options struct {
 
 // Result is what a build made.
 type Result struct {
-	Output  string
-	Name    string
-	Version string
-	Size    int64    // bytes of the file
-	Tools   []string // names, in the manifest's order
-	Imports []string // "module.name", sorted
+	Output  string   `json:"output"`
+	Name    string   `json:"name"`
+	Version string   `json:"version"`
+	Size    int64    `json:"size"`    // bytes of the file
+	Tools   []string `json:"tools"`   // names, in the manifest's order
+	Imports []string `json:"imports"` // "module.name", sorted
 }
 
 // Build builds, describes and seals offline. Equal source, key, compiler and Writ give equal bytes,
@@ -63,6 +62,9 @@ func Build(ctx context.Context, o Options) (Result, error) {
 	}
 	if len(o.Key) != ed25519.PrivateKeySize {
 		return Result{}, errors.New("building: no development key")
+	}
+	if err := checkOutput(o.Output); err != nil {
+		return Result{}, err
 	}
 	d, err := readDeclaration(filepath.Join(o.Dir, declarationFile))
 	if err != nil {
@@ -92,12 +94,15 @@ func Build(ctx context.Context, o Options) (Result, error) {
 	if err := d.check(m, o.Key); err != nil {
 		return Result{}, err
 	}
+	if err := d.checkUsed(m); err != nil {
+		return Result{}, err
+	}
 	file, err := capabilities.Seal(module, m, o.Key)
 	if err != nil {
 		return Result{}, fmt.Errorf("building: %w", err)
 	}
-	if err := writeFile(o.Output, file); err != nil {
-		return Result{}, fmt.Errorf("writing servlet: %w", err)
+	if err := WriteServlet(o.Output, file); err != nil {
+		return Result{}, err
 	}
 	return Result{
 		Output: o.Output, Name: m.Name, Version: m.Version, Size: int64(len(file)),
@@ -130,31 +135,4 @@ func describe(ctx context.Context, module sandbox.Admitted, cacheDir string, lim
 		return nil, explainFault(outcome)
 	}
 	return parseDescription(outcome.Output)
-}
-
-// writeFile replaces path by data in one step, and leaves nothing else behind.
-func writeFile(path string, data []byte) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			_ = f.Close()
-			_ = os.Remove(f.Name())
-		}
-	}()
-	if _, err = f.Write(data); err != nil {
-		return err
-	}
-	if err = f.Chmod(0o644); err != nil {
-		return err
-	}
-	if err = f.Sync(); err != nil {
-		return err
-	}
-	if err = f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
 }

@@ -79,7 +79,7 @@ func explainFault(o sandbox.Outcome) error {
 	text := "describing tools: " + o.Fault.Text
 	for _, line := range o.Logs {
 		if strings.HasPrefix(line.Text, "panic: ") || strings.HasPrefix(line.Text, "fatal error: ") {
-			text += ": the servlet wrote " + fmt.Sprintf("%q", capabilities.Printable(line.Text, 200))
+			text += ": the servlet wrote \"" + capabilities.Printable(line.Text, 200) + "\""
 			break
 		}
 	}
