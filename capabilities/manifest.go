@@ -52,6 +52,23 @@ type Capabilities struct {
 	Elicit  *Elicit  `json:"elicit,omitempty"`
 }
 
+// Kinds are the kinds of which c asks for something: those of which a module may have an import.
+func (c Capabilities) Kinds() []Kind {
+	var kinds []Kind
+	for _, k := range []struct {
+		kind Kind
+		asks bool
+	}{
+		{KindHTTP, len(c.HTTP) > 0}, {KindWeb, c.Web != nil}, {KindFS, len(c.FS) > 0},
+		{KindConfig, len(c.Config) > 0}, {KindSecret, len(c.Secrets) > 0}, {KindKV, c.KV != nil},
+	} {
+		if k.asks {
+			kinds = append(kinds, k.kind)
+		}
+	}
+	return kinds
+}
+
 // HTTP asks for one exact origin.
 type HTTP struct {
 	ID      string   `json:"id"`

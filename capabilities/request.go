@@ -18,7 +18,12 @@ const (
 	maxParams  = 32
 )
 
+// methods are the HTTP methods that a grant can name. CONNECT would be a tunnel, TRACE an echo of
+// injected headers; OPTIONS tells a servlet nothing that its manifest has not settled.
 var methods = []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"}
+
+// ValidMethod says that a manifest or grant can name the HTTP method, in this spelling.
+func ValidMethod(method string) bool { return slices.Contains(methods, method) }
 
 // check checks what a manifest asks for, field by field.
 func (c Capabilities) check(r *report) {

@@ -24,7 +24,7 @@ func Printable(s string, max int) string {
 		switch {
 		case r == utf8.RuneError && size == 1:
 			unit = fmt.Sprintf(`\x%02x`, s[i])
-		case r == '\n' || r == '\t' || hidden(prev, r, s[i+size:]):
+		case r == '\n' || r == '\t' || Hidden(prev, r, s[i+size:], false):
 			unit = escapeRune(r)
 		}
 		out = append(out, unit)
@@ -70,7 +70,7 @@ func CleanText(s string) error {
 		if r == utf8.RuneError && size == 1 {
 			return errors.New("is not valid UTF-8")
 		}
-		if hidden(prev, r, s[i+size:]) {
+		if Hidden(prev, r, s[i+size:], false) {
 			n++
 			if name := fmt.Sprintf("U+%04X", r); len(found) < 8 && !slices.Contains(found, name) {
 				found = append(found, name)
@@ -87,36 +87,54 @@ func CleanText(s string) error {
 
 const (
 	joiner     = '\u200d' // ZERO WIDTH JOINER
+	nonJoiner  = '\u200c' // ZERO WIDTH NON-JOINER
+	textStyle  = '\ufe0e' // VARIATION SELECTOR-15
 	emojiStyle = '\ufe0f' // VARIATION SELECTOR-16
+	keycap     = '\u20e3' // COMBINING ENCLOSING KEYCAP
 )
 
 // invisible are characters that draw nothing, or move or hide what others draw: format characters
-// (bidirectional, zero-width, tags), line and paragraph separators, private use, variation selectors,
-// fillers. Arabic number signs are format characters that do draw, and stay.
+// (bidirectional, zero-width, tags), line and paragraph separators, variation selectors, fillers.
+// Arabic number signs are format characters that do draw, and stay.
 var invisible = []*unicode.RangeTable{
-	unicode.Cf, unicode.Zl, unicode.Zp, unicode.Co, unicode.Cs,
+	unicode.Cf, unicode.Zl, unicode.Zp, unicode.Cs,
 	unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point, unicode.Noncharacter_Code_Point,
 }
 
-// hidden says that r, after prev and before rest, must not reach a person's eyes or a model unescaped.
-// A joiner and an emoji variation selector pass inside an emoji, and nowhere else.
-func hidden(prev, r rune, rest string) bool {
+// joining are the scripts whose spelling uses joiners.
+var joining = []*unicode.RangeTable{
+	unicode.Arabic, unicode.Syriac, unicode.Mongolian, unicode.Devanagari, unicode.Bengali, unicode.Gurmukhi, unicode.Gujarati,
+	unicode.Oriya, unicode.Tamil, unicode.Telugu, unicode.Kannada, unicode.Malayalam, unicode.Sinhala, unicode.Khmer, unicode.Myanmar,
+}
+
+// Hidden says that r, after prev (0 at the start) and before rest, must not reach a person's eyes or a
+// model unescaped. A joiner and an emoji variation selector pass inside an emoji, and nowhere else.
+//
+// content says that the text is what a tool read for its user, such as a file, and no name or
+// sentence that someone approves. Dropping what others wrote with good reason would falsify it, so
+// these pass there as well: the return before a newline, joiners between letters of scripts that join,
+// the text style of a pictograph, and private use characters, which fonts of terminals and editors draw.
+func Hidden(prev, r rune, rest string, content bool) bool {
+	next, _ := utf8.DecodeRuneInString(rest)
 	switch {
 	case r == '\n' || r == '\t':
 		return false
+	case r == '\r':
+		return !content || next != '\n' // alone it overwrites the line on a terminal
 	case unicode.IsControl(r):
 		return true
 	case r < 0x7f:
 		return false
-	case r == emojiStyle:
-		next, _ := utf8.DecodeRuneInString(rest)
-		keycap := next == '\u20e3' && strings.ContainsRune("0123456789#*", prev)
-		return !emoji(prev) && !keycap
-	case r == joiner:
-		next, _ := utf8.DecodeRuneInString(rest)
-		return !(emoji(prev) || prev == emojiStyle) || !emoji(next)
+	case r == emojiStyle || r == textStyle && content:
+		return !emoji(prev) && (next != keycap || !strings.ContainsRune("0123456789#*", prev))
+	case r == joiner && (emoji(prev) || prev == emojiStyle):
+		return !emoji(next)
+	case (r == joiner || r == nonJoiner) && content:
+		return !unicode.IsOneOf(joining, prev) || !unicode.IsOneOf(joining, next)
 	case unicode.Is(unicode.Prepended_Concatenation_Mark, r):
 		return false
+	case unicode.Is(unicode.Co, r):
+		return !content
 	}
 	return unicode.IsOneOf(invisible, r)
 }

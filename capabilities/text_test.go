@@ -80,6 +80,37 @@ func TestInvalidUTF8(t *testing.T) {
 	}
 }
 
+// One table for approved text and for content: content passes no character more than the documented ones.
+func TestContentPassesOnlyWhatItsWritersNeed(t *testing.T) {
+	around := []struct {
+		prev rune
+		rest string
+	}{{'a', "b"}, {0, ""}, {'a', "\n"}, {'👩', "👧"}, {'\ufe0f', "👧"}, {'1', "\u20e3"}, {'م', "خ"}, {'क', "ष"}, {'م', "a"}, {'\ufffd', "\ufffd"}}
+	needed := func(prev, r rune, rest string) bool {
+		switch r {
+		case '\r':
+			return strings.HasPrefix(rest, "\n")
+		case '\u200c', '\u200d':
+			return prev == 'م' && rest == "خ" || prev == 'क' && rest == "ष"
+		case '\ufe0e':
+			return prev == '👩' || prev == '1'
+		}
+		return unicode.Is(unicode.Co, r)
+	}
+	for i, a := range around {
+		last := rune(0xffff)
+		if i == 0 {
+			last = unicode.MaxRune // what stands around a character matters to few, all of them low
+		}
+		for r := range last + 1 {
+			approved, content := capabilities.Hidden(a.prev, r, a.rest, false), capabilities.Hidden(a.prev, r, a.rest, true)
+			if want := approved && !needed(a.prev, r, a.rest); content != want {
+				t.Errorf("U+%04X between U+%04X and %q: hidden in approved text %v, in content %v", r, a.prev, a.rest, approved, content)
+			}
+		}
+	}
+}
+
 func TestLineBreaksAreCleanButNotPrinted(t *testing.T) {
 	if err := capabilities.CleanText("a\n\tb"); err != nil {
 		t.Error(err)

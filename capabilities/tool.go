@@ -135,8 +135,8 @@ func checkMeta(r *report, path string, o toolObject) {
 	}
 	for _, key := range slices.Sorted(maps.Keys(o.Meta)) {
 		switch {
-		case reservedMeta.MatchString(key):
-			r.add(member(path+"._meta", key), "the prefix is reserved for the protocol: use a domain of your own")
+		case ReservedMeta(key):
+			r.add(member(path+"._meta", key), "the prefix is reserved for the protocol and Writ: use a domain of your own")
 		case !metaForm.MatchString(key) || len(key) > 128:
 			r.add(member(path+"._meta", key), "want a key with a domain of your own, such as \"com.example/key\"")
 		}

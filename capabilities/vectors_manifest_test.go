@@ -137,6 +137,10 @@ func toolVectors() []vector {
 	v.add("tool-unknown-member", "A member of a later protocol.", `"description":"Reads."`, `"description":"Reads.","execution":{"taskSupport":"required"}`)
 	v.add("tool-icons", "Pictures are not built yet.", `"description":"Reads."`, `"description":"Reads.","icons":[{"src":"data:,"}]`)
 	v.add("tool-null-member", "Clients expect a value.", `"description":"Reads."`, `"description":null`)
+	v.add("tool-meta-reserved-domain", "The protocol's own domain.", `"description":"Reads."`, `"description":"Reads.","_meta":{"modelcontextprotocol.io/x":1}`)
+	v.add("tool-meta-reserved-below", "A prefix that earlier revisions reserve.", `"description":"Reads."`, `"description":"Reads.","_meta":{"api.tools.mcp.com/x":1}`)
+	v.add("tool-meta-of-writ", "What only the host says.", `"description":"Reads."`, `"description":"Reads.","_meta":{"run.writ/cleaned":0}`)
+	v.add("good-tool-meta-like-the-protocol", "Its name as last of three labels is anyone's.", `"description":"Reads."`, `"description":"Reads.","_meta":{"com.example.mcp/x":1}`)
 	v.add("tool-meta-reserved", "A prefix of the protocol's own.", `"description":"Reads."`, `"description":"Reads.","_meta":{"io.modelcontextprotocol/x":1}`)
 	v.add("tool-meta-without-domain", "A key without an owner.", `"description":"Reads."`, `"description":"Reads.","_meta":{"x":1}`)
 	v.add("tool-not-an-object", "A name alone.", tool, `"read"`)
@@ -195,6 +199,8 @@ func schemaVectors() []vector {
 	in("schema-header-not-a-token", "It would split the header.", `{"type":"object","properties":{"a":{"type":"string","x-mcp-header":"A: b"}}}`)
 	in("schema-header-twice", "Headers know no case.", `{"type":"object","properties":{"a":{"type":"string","x-mcp-header":"Region"},"b":{"type":"string","x-mcp-header":"region"}}}`)
 	v.add("schema-header-in-output", "Results have no headers.", schema, schema+`,"outputSchema":{"type":"object","properties":{"a":{"type":"string","x-mcp-header":"A"}}}`)
+	v.add("schema-dangling-reference-in-output", "It points nowhere; some clients drop all tools of the list for it.", schema, schema+`,"outputSchema":{"type":"object","properties":{"a":{"$ref":"#/$defs/none"}}}`)
+	v.add("schema-remote-reference-in-output", "It would be fetched.", schema, schema+`,"outputSchema":{"$ref":"https://x.test/schema.json"}`)
 	v.add("good-schema-output-array", "Results may be of any type.", schema, schema+`,"outputSchema":{"type":"array","items":{"type":"string"}}`)
 	return v
 }

@@ -14,8 +14,9 @@ import (
 type Request struct {
 	Tool      string          // <alias>_<tool>
 	Arguments json.RawMessage // nil is {}
-	// Progress is told how far the call is, by one goroutine at a time; nil: dropped. The text is the
-	// servlet's, cleaned as results are.
+	// Progress is told how far the call is, by one goroutine, and never after CallTool; nil: dropped.
+	// The servlet does not wait for it: one that takes its time is told the latest state alone. The
+	// text is the servlet's, cleaned as results are.
 	Progress func(done, total float64, text string)
 }
 

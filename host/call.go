@@ -36,12 +36,14 @@ type call struct {
 	alias, tool string // of the name
 	generation  uint64 // of the registry when in was looked up
 	in          registry.Installation
-	recorder    *recorder // nil until the call is recorded
+	values      map[string]string // configured for in
+	recorder    *recorder         // nil until the call is recorded
 	loaded      *loaded
 	signed      *tool
 	policy      capabilities.Policy
 	arguments   json.RawMessage
 	warden      warden
+	reports     *reports // nil: no one asked, or no guest has run
 	done        ending
 	logs        []effect.LogLine
 }
@@ -53,7 +55,14 @@ func (h *Host) CallTool(ctx context.Context, by capabilities.Caller, req Request
 	if !h.enter() {
 		return c.refused(c.closing()), nil
 	}
-	defer h.calls.idle.Done()
+	defer h.leave()
+	// Last of all, when the call has left its place and is recorded: only a client that does not read
+	// its own progress waits for this.
+	defer func() {
+		if c.reports != nil {
+			c.reports.end()
+		}
+	}()
 	// One call must not end the process that serves the others. The panic's text may hold anything:
 	// it goes to the log alone.
 	defer func() {
@@ -103,26 +112,59 @@ func (c *call) steps(ctx context.Context) (json.RawMessage, error) {
 	return c.perform(ctx)
 }
 
-// find splits the name and looks the servlet up. An alias has no underscore, so a name has one reading.
+// find splits the name and looks the servlet up, with its configuration. An alias has no underscore,
+// so a name has one reading. A name of no servlet leaves no entry in the audit: nothing of the space
+// was touched, and the names that a client can make up have no end.
 func (c *call) find(ctx context.Context) error {
-	unknown := fmt.Errorf("%w: %s", ErrUnknownTool, capabilities.Printable(c.req.Tool, 80))
 	alias, name, ok := strings.Cut(c.req.Tool, "_")
 	if !ok || capabilities.ValidAlias(alias) != nil {
-		return unknown
+		return c.unknown()
 	}
 	c.alias, c.tool = alias, name
-	c.generation = c.host.store.Generation()
-	in, err := c.host.store.Lookup(ctx, c.by, alias)
+	// What is configured for an alias is another servlet's when the alias was given to another between
+	// the two looks: its values must not reach the code of the one that was found first.
+	for range 2 {
+		c.generation = c.host.store.Generation()
+		in, err := c.lookup(ctx)
+		if err != nil {
+			return err
+		}
+		values, err := c.host.store.Config(ctx, c.by, alias)
+		if err != nil && !errors.Is(err, registry.ErrNotFound) {
+			return c.unread(ctx, "reading configuration of", err)
+		}
+		again, err := c.lookup(ctx)
+		if err != nil {
+			return err
+		}
+		if in.Revision == again.Revision && sameServlet(in, again) {
+			c.in, c.values = in, values
+			return nil
+		}
+	}
+	return &refusal{StatusHost, fmt.Sprintf("%s was changed while this call began, so it was not run. Call it again.", alias), "changed meanwhile"}
+}
+
+func (c *call) lookup(ctx context.Context) (registry.Installation, error) {
+	in, err := c.host.store.Lookup(ctx, c.by, c.alias)
 	switch {
 	case errors.Is(err, registry.ErrNotFound):
-		return unknown
-	case ctx.Err() != nil:
-		return ctx.Err()
+		return in, c.unknown()
 	case err != nil:
-		return fmt.Errorf("looking %s up: %w", alias, err)
+		return in, c.unread(ctx, "looking up", err)
 	}
-	c.in = in
-	return nil
+	return in, nil
+}
+
+func (c *call) unknown() error {
+	return fmt.Errorf("%w: %s (see `%s`)", ErrUnknownTool, capabilities.Printable(c.req.Tool, 80), commandIn(c.by.Space, "tools"))
+}
+
+func (c *call) unread(ctx context.Context, doing string, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return fmt.Errorf("%s %s: %w", doing, c.alias, err)
 }
 
 // intend records that the call was asked for, before anything of it happens.
@@ -134,7 +176,7 @@ func (c *call) intend(ctx context.Context) error {
 	}, false)
 	if err != nil {
 		c.host.log.Error("recording call", "call", c.id, "error", err)
-		return &refusal{StatusHost, "Writ could not record this call, so it was not run. The operator finds the reason in Writ's log.", "not recorded"}
+		return &refusal{StatusHost, "Writ could not record this call, so it was not run. The reason is in Writ's log: the command writes it to standard error.", "not recorded"}
 	}
 	c.recorder = r
 	return nil
@@ -148,16 +190,9 @@ func (c *call) prepare(ctx context.Context) error {
 	}
 	c.signed = s.tool(c.tool)
 	if c.signed == nil {
-		return fmt.Errorf("%w: %s", ErrUnknownTool, capabilities.Printable(c.req.Tool, 80))
+		return c.unknown()
 	}
-	values, err := c.host.store.Config(ctx, c.by, c.alias)
-	if err != nil {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		return fmt.Errorf("reading configuration of %s: %w", c.alias, err)
-	}
-	policy, err := capabilities.Effective(s.manifest, s.digest, c.in.Grant, c.by, c.alias, c.tool, values)
+	policy, err := capabilities.Effective(s.manifest, s.digest, c.in.Grant, c.by, c.alias, c.tool, c.values)
 	if p := ungranted(c.in, s, err); p != nil {
 		return p.refuse(c.req.Tool)
 	}
@@ -181,6 +216,8 @@ func (c *call) unloadable(ctx context.Context, err error) error {
 		return ctx.Err()
 	case errors.Is(err, errPanic):
 		return c.hostFailure("panic while loading")
+	case errors.Is(err, errClosing):
+		return c.closing()
 	}
 	c.host.log.Error("servlet cannot be run", "call", c.id, "alias", c.alias, "error", err)
 	return unreadable(c.in, err).refuse(c.req.Tool)
@@ -199,12 +236,18 @@ func (c *call) check() error {
 		arguments = json.RawMessage(`{}`)
 	}
 	if err := input.Check(arguments); err != nil {
-		return &refusal{StatusTool, "Invalid " + err.Error(), "arguments"}
+		return &refusal{StatusTool, misfit(err), "arguments"}
 	}
 	if c.arguments, err = strictjson.Compact(arguments); err != nil {
 		return &refusal{StatusTool, "Invalid arguments: " + err.Error(), "arguments"}
 	}
 	return nil
+}
+
+// misfit says which argument is wrong, by its name alone.
+func misfit(err error) string {
+	where := strings.TrimPrefix(err.Error(), "arguments")
+	return "Invalid arguments: " + strings.TrimLeft(where, ".: ")
 }
 
 // perform waits for a turn, opens the guard and runs the guest.
@@ -234,7 +277,7 @@ func (c *call) perform(parent context.Context) (json.RawMessage, error) {
 	out := c.loaded.code.Run(ctx, sandbox.Call{
 		Entry: sandbox.EntryCall, Input: input, Host: c.warden, Progress: c.progress(),
 		Limits: sandbox.Limits{
-			Memory: int64(limits.MemoryMB) << 20, Wall: time.Until(deadline), Output: limits.ResultKB << 10,
+			Memory: c.memory(), Wall: time.Until(deadline), Output: limits.ResultKB << 10,
 			Log: maxLog, HostCalls: maxHostCalls,
 		},
 	})
@@ -251,17 +294,23 @@ func (c *call) perform(parent context.Context) (json.RawMessage, error) {
 // register makes the call known to who takes grants back, and looks again when something changed
 // between the first look and now: a revocation in that gap would be seen by no one else.
 func (c *call) register(ctx context.Context, cancel context.CancelCauseFunc) error {
-	c.host.calls.begin(c.id, &inFlight{by: c.by, alias: c.alias, policy: c.policy, cancel: cancel})
+	c.host.calls.begin(c.id, &inFlight{by: c.by, alias: c.alias, in: c.in, policy: c.policy, cancel: cancel})
 	if c.host.store.Generation() == c.generation {
 		return nil
 	}
-	in, err := c.host.store.Lookup(ctx, c.by, c.alias)
-	if err == nil && stillGranted(in, c.policy) {
+	now, err := c.host.store.Lookup(ctx, c.by, c.alias)
+	if err == nil {
+		err = stillGranted(c.in, now, c.policy)
+	}
+	if err == nil {
 		return nil
 	}
 	c.host.calls.end(c.id)
-	if ctx.Err() != nil {
+	switch {
+	case ctx.Err() != nil:
 		return ctx.Err()
+	case errors.Is(err, errReplaced):
+		return c.replaced()
 	}
 	return c.revoked()
 }
@@ -270,7 +319,8 @@ func (c *call) register(ctx context.Context, cancel context.CancelCauseFunc) err
 func (c *call) wait(ctx, parent context.Context, deadline time.Time) (leave func(), err error) {
 	queue, stop := context.WithDeadline(ctx, deadline)
 	defer stop()
-	leave, err = c.host.lanes.enter(queue, c.by.Space+"/"+c.alias)
+	leave, err = c.host.lanes.enter(queue, c.by.Space+"/"+c.alias, c.memory())
+	var large tooLarge
 	switch {
 	case err == nil:
 		return leave, nil
@@ -278,11 +328,19 @@ func (c *call) wait(ctx, parent context.Context, deadline time.Time) (leave func
 		return nil, parent.Err()
 	case errors.Is(err, errRevoked):
 		return nil, c.revoked()
+	case errors.Is(err, errReplaced):
+		return nil, c.replaced()
 	case errors.Is(err, errClosing):
 		return nil, c.closing()
+	case errors.As(err, &large):
+		return nil, &refusal{StatusTool, fmt.Sprintf("%s may use %d MB of memory, and this Writ has %d MB for all calls together. Run it on a machine with more memory, or ask its publisher for a smaller limits.memory_mb.",
+			c.req.Tool, c.policy.Limits.MemoryMB, large.budget>>20), "memory"}
 	}
 	return nil, &refusal{StatusHost, fmt.Sprintf("%s is busy: too many calls are running. Try again later.", c.alias), "busy"}
 }
+
+// memory is how many bytes the guest may have.
+func (c *call) memory() int64 { return int64(c.policy.Limits.MemoryMB) << 20 }
 
 // open makes the guard: from here on, effects can happen.
 func (c *call) open() error {
@@ -324,14 +382,11 @@ func (c *call) input() ([]byte, error) {
 	return raw, nil
 }
 
-// progress passes the guest's reports on, cleaned.
+// progress takes the guest's reports. The goroutine that passes them on ends with CallTool.
 func (c *call) progress() func(done, total float64, text string) {
-	report := c.req.Progress
-	if report == nil {
+	if c.req.Progress == nil {
 		return nil
 	}
-	return func(done, total float64, text string) {
-		text, _ = cleanText(text)
-		report(done, total, text)
-	}
+	c.reports = newReports(c.req.Progress, c.host.logPanic)
+	return c.reports.put
 }

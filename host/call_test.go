@@ -83,12 +83,12 @@ func TestArgumentsThatBreakTheSchemaAreToolErrors(t *testing.T) {
 	h := newFixture(t, guard.Network{})
 	h.install("docs", manifest())
 	for _, row := range []struct{ name, arguments, text string }{
-		{"a wrong type", `{"path":5}`, "Invalid arguments.path: expected string"},
+		{"a wrong type", `{"path":5}`, "Invalid arguments: path: must be a string, but is a number"},
 		{"an unknown name", `{"pth":"a"}`, `Invalid arguments: unknown name "pth"`},
 		{"not JSON", `{"path":`, "Invalid arguments: JSON"},
 		{"a name twice", `{"path":"a","path":"b"}`, "duplicate name"},
 		{"hidden direction", `{"path":"a` + "\u202e" + `b"}`, "U+202E"},
-		{"no object", `[]`, "expected object"},
+		{"no object", `[]`, "Invalid arguments: must be an object, but is an array"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			a, err := h.host.CallTool(t.Context(), me, host.Request{Tool: "docs_read", Arguments: json.RawMessage(row.arguments)})
@@ -113,9 +113,9 @@ func TestFaultsBecomeFixedSentences(t *testing.T) {
 		do, text string
 		refers   bool // to the audit
 	}{
-		{"panic", "The tool crashed. Reference ", true},
-		{"exit", "The tool crashed. Reference ", true},
-		{"strange", "The tool crashed. Reference ", true},
+		{"panic", "The tool crashed. See `writ audit --call ", true},
+		{"exit", "The tool crashed. See `writ audit --call ", true},
+		{"strange", "The tool crashed. See `writ audit --call ", true},
 		{"spin", "The tool did not answer within 1s and was ended.", true},
 		{"sleep", "The tool did not answer within 1s and was ended.", true},
 		{"flood", "The tool was ended at a limit: the result is larger than", true},
@@ -176,7 +176,7 @@ func TestNotReadyServletsSayHowToMendThem(t *testing.T) {
 		{"the folder became a link", func(h *fixture) {
 			os.RemoveAll(h.docs)
 			os.Symlink("/etc", h.docs)
-		}, "docs_read is not ready: a granted folder was moved, replaced by a link"},
+		}, "docs_read is not ready: the folder granted as \"docs\" was moved, replaced by a link"},
 		{"the grant was revoked", func(h *fixture) { h.regrant("docs", true, nil) },
 			"docs_read is not ready: its grant was revoked. Mend it with: writ grant docs"},
 		{"the tool was not granted", func(h *fixture) {
@@ -200,6 +200,17 @@ func TestNotReadyServletsSayHowToMendThem(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A grant of a home that was written by hand, or whose folders were moved into one another since.
+func TestFoldersThatOverlapSayHowToMendThem(t *testing.T) {
+	h := newFixture(t, guard.Network{})
+	m := manifest()
+	m.Capabilities.FS = append(m.Capabilities.FS, capabilities.FS{ID: "more", Guest: "/more", Mode: capabilities.ModeRead})
+	m.Uses["read"] = []string{"fs:docs", "fs:more"}
+	h.install("docs", m) // both are the same folder
+	want(t, h.call("docs_read", args{"path": "/docs/a.txt"}), host.StatusDenied,
+		"overlaps what Writ keeps for itself or a folder that is granted with another mode. Mend it with: writ grant docs --dir more=PATH")
 }
 
 func damageBlobs(h *fixture) {
@@ -328,19 +339,22 @@ func TestRevocationJustBeforeTheCallIsRegistered(t *testing.T) {
 	h := newFixture(t, guard.Network{})
 	h.install("docs", manifest())
 	h.adopt(host.NewOver(host.Config{Engine: engine}, &meanwhile{Registry: h.reg, do: func() { h.regrant("docs", true, nil) }}))
+	want(t, h.call("docs_units", nil), host.StatusOK, "metric")
 	want(t, h.call("docs_units", nil), host.StatusDenied, "its grant was taken back")
 }
 
-// meanwhile does something once, after a call's lookup.
+// meanwhile does something after the lookup of every call but the first.
 type meanwhile struct {
 	*registry.Registry
-	once sync.Once
-	do   func()
+	calls atomic.Int32
+	do    func()
 }
 
-func (m *meanwhile) Config(ctx context.Context, by capabilities.Caller, alias string) (map[string]string, error) {
-	m.once.Do(m.do)
-	return m.Registry.Config(ctx, by, alias)
+func (m *meanwhile) Record(ctx context.Context, e registry.Entry, durable bool) error {
+	if e.Event == "call" && m.calls.Add(1) > 1 {
+		m.do()
+	}
+	return m.Registry.Record(ctx, e, durable)
 }
 
 func TestCancelledCallsEndAtOnce(t *testing.T) {

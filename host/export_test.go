@@ -47,12 +47,13 @@ func (h *Host) Runner(run func(ctx context.Context, call sandbox.Call) sandbox.O
 	}
 }
 
-// Compiles counts compilations from now on.
+// Compiles counts compilations from now on. None is spared because the host closes: a compiler that
+// has begun is not interrupted.
 func (h *Host) Compiles(count func()) {
 	made := h.loader.compile
 	h.loader.compile = func(ctx context.Context, module []byte, m capabilities.Manifest) (code, error) {
 		count()
-		return made(ctx, module, m)
+		return made(context.WithoutCancel(ctx), module, m)
 	}
 }
 
@@ -62,6 +63,40 @@ func (h *Host) Loaded() int {
 	defer h.loader.mu.Unlock()
 	return len(h.loader.loaded)
 }
+
+// Loading is how many servlets are compiled now, or wait for it.
+func (h *Host) Loading() int {
+	h.loader.mu.Lock()
+	defer h.loader.mu.Unlock()
+	return len(h.loader.flights)
+}
+
+// Memory is a budget that calls share.
+type Memory = memory
+
+// NewMemory makes a budget of so many bytes.
+func NewMemory(budget int64) *Memory { return &memory{budget: budget} }
+
+// Take and Give are what a call does before it runs and afterwards.
+func (m *memory) Take(ctx context.Context, bytes int64) error { return m.take(ctx, bytes) }
+func (m *memory) Give(bytes int64)                            { m.give(bytes) }
+
+// Waiting is how many wait for a share.
+func (m *memory) Waiting() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.queue)
+}
+
+// Used is how much is given.
+func (m *memory) Used() int64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.used
+}
+
+// WaitingForMemory is how many calls have all they need to run but memory.
+func (h *Host) WaitingForMemory() int { return h.lanes.memory.Waiting() }
 
 // Running is how many calls are under way.
 func (h *Host) Running() int { return len(h.calls.list()) }
@@ -77,6 +112,7 @@ func (r runner) Run(ctx context.Context, call sandbox.Call) sandbox.Outcome { re
 var (
 	CleanText = cleanText
 	Define    = define
+	BudgetFor = budgetFor
 )
 
 // ReadResult checks a guest's output and returns what a client gets.

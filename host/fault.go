@@ -11,7 +11,7 @@ import (
 
 // reference ends a text whose details only the operator may see.
 func (c *call) reference() string {
-	return fmt.Sprintf("Reference %s in `writ audit`.", c.id)
+	return fmt.Sprintf("See `%s`.", commandIn(c.by.Space, "audit --call %s", c.id))
 }
 
 func (c *call) hostFailure(reason string) *refusal {
@@ -21,6 +21,11 @@ func (c *call) hostFailure(reason string) *refusal {
 func (c *call) revoked() *refusal {
 	return &refusal{StatusDenied, fmt.Sprintf("%s was ended: its grant was taken back while it ran. What it had done by then was done. Mend it with: %s",
 		c.req.Tool, command(c.in, "grant %s", c.alias)), "revoked while running"}
+}
+
+func (c *call) replaced() *refusal {
+	return &refusal{StatusDenied, fmt.Sprintf("%s was ended: another file was installed as %s while it ran. What it had done by then was done. Call it again to use what is there now.",
+		c.req.Tool, c.alias), "replaced while running"}
 }
 
 func (c *call) closing() *refusal {
@@ -33,6 +38,8 @@ func (c *call) interrupted(ctx, parent context.Context, f *sandbox.Fault) error 
 	switch cause := context.Cause(ctx); {
 	case cause == errRevoked:
 		return c.revoked()
+	case cause == errReplaced:
+		return c.replaced()
 	case f == nil || f.Kind != sandbox.FaultCancelled:
 		return nil
 	case parent.Err() != nil:

@@ -7,8 +7,10 @@
 //	loader.go    servlet file -> verified -> admitted -> compiled, once for all callers
 //	ready.go     what keeps a servlet from running, in one sentence with the command that mends it
 //	lanes.go     how many calls run at a time
+//	memory.go    how much memory their guests may have together
 //	recorder.go  effects into the audit
 //	running.go   calls whose grant is taken back while they run
+//	progress.go  what a guest reports while it runs -> who asked
 //	result.go    what a guest answered -> what a model may see (members, blocks, hygiene)
 //
 // Nothing that a guest, its arguments or a fault below can do ends the process: a panic is an answer.
@@ -20,6 +22,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/writ-run/writ/capabilities"
 	"github.com/writ-run/writ/capabilities/guard"
@@ -40,6 +43,11 @@ type Config struct {
 	// the rest waits for its turn. Zero: 16 and 64.
 	Running    int
 	MaxRunning int
+	// Memory is how many bytes the guests of all running calls may have together, by the limits of
+	// their manifests; the rest waits for its turn, in order. A call that alone may have more is
+	// refused. Zero: half of what this machine, or the container around it, has; 2 GiB where it does
+	// not say.
+	Memory int64
 	// Loaded is how many servlets are kept compiled. Zero: 64. One more is unloaded when it is idle.
 	Loaded int
 }
@@ -87,13 +95,18 @@ type Host struct {
 	lists  lists
 	notify listeners
 
-	life   context.Context // ends with Close
-	cancel context.CancelFunc
-	work   sync.WaitGroup // the goroutine that follows the registry
+	life     context.Context // ends with Close
+	cancel   context.CancelFunc
+	followed chan struct{} // closed when the registry is no longer followed
 
 	mu     sync.Mutex
-	closed bool // guarded by mu, so that no call is added while Close waits for the last
+	closed bool          // guarded by mu, so that no call is added while Close waits for the last
+	active int           // guarded by mu; every call, from its first step to its answer
+	idle   chan struct{} // closed when closed is true and active 0
 }
+
+// closeGrace is how long what was cancelled may take to end.
+const closeGrace = time.Second
 
 // New makes a Host. It follows the registry until Close.
 func New(cfg Config) (*Host, error) {
@@ -104,14 +117,24 @@ func New(cfg Config) (*Host, error) {
 }
 
 func newHost(cfg Config, s store) *Host {
-	h := &Host{store: s, net: cfg.Network, log: cfg.Logger, open: openGuard}
+	h := &Host{
+		store: s, net: cfg.Network, log: cfg.Logger, open: openGuard,
+		followed: make(chan struct{}), idle: make(chan struct{}),
+	}
 	if h.log == nil {
 		h.log = slog.New(slog.DiscardHandler)
 	}
 	h.life, h.cancel = context.WithCancel(context.Background())
 	h.loader = newLoader(s, cfg.Engine, h.log, orDefault(cfg.Loaded, defaultLoaded))
-	h.lanes = newLanes(orDefault(cfg.Running, defaultRunning), orDefault(cfg.MaxRunning, defaultMaxRunning))
-	h.work.Go(h.follow)
+	budget := cfg.Memory
+	if budget <= 0 {
+		budget = defaultMemory()
+	}
+	h.lanes = newLanes(orDefault(cfg.Running, defaultRunning), orDefault(cfg.MaxRunning, defaultMaxRunning), budget)
+	go func() {
+		defer close(h.followed)
+		h.follow()
+	}()
 	return h
 }
 
@@ -130,38 +153,94 @@ func orDefault(n, otherwise int) int {
 	return n
 }
 
-// enter registers a call that Close waits for. It is false after Close.
+// enter registers a call that Close waits for, until leave. It is false after Close.
 func (h *Host) enter() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.closed {
 		return false
 	}
-	h.calls.idle.Add(1)
+	h.active++
 	return true
 }
 
-// Close waits for running calls to end (each has its deadline) and frees code. When ctx ends first,
-// running calls are cancelled. A call after Close is answered with StatusHost.
-func (h *Host) Close(ctx context.Context) error {
+func (h *Host) leave() {
 	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.active--; h.closed && h.active == 0 {
+		close(h.idle)
+	}
+}
+
+// shut lets no further call in.
+func (h *Host) shut() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.closed && h.active == 0 {
+		close(h.idle)
+	}
 	h.closed = true
-	h.mu.Unlock()
-	idle := make(chan struct{})
-	go func() {
-		h.calls.idle.Wait()
-		close(idle)
-	}()
+}
+
+// Close waits for running calls to end (each has its deadline) and frees code. When ctx ends first,
+// they are cancelled and have a second to end. What does not end even then (a compiler, a client that
+// takes no progress) keeps its code: Close returns an error that says what it was and wraps that of
+// ctx, and the Engine must not be closed. A call after Close is answered with StatusHost.
+func (h *Host) Close(ctx context.Context) error {
+	h.shut()
+	last, done := lingering(ctx, closeGrace)
+	defer done()
 	select {
-	case <-idle:
+	case <-h.idle:
 	case <-ctx.Done():
 		h.calls.cancelAll(errClosing)
-		<-idle
 	}
+	h.loader.stop()
+	ended := within(last, h.idle)
 	h.cancel()
-	h.work.Wait()
+	if !ended {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		return fmt.Errorf("closing host: calls that still run: %d: %w", h.active, ctx.Err())
+	}
+	if !within(last, h.followed) {
+		return fmt.Errorf("closing host: the registry is still being read: %w", ctx.Err())
+	}
+	if left := h.loader.land(last); left > 0 {
+		return fmt.Errorf("closing host: servlets that are still compiled: %d: %w", left, ctx.Err())
+	}
 	if err := h.loader.close(context.WithoutCancel(ctx)); err != nil {
 		return fmt.Errorf("closing host: %w", err)
 	}
 	return nil
+}
+
+// within says that done was closed before ctx ended.
+func within(ctx context.Context, done <-chan struct{}) bool {
+	select {
+	case <-done:
+		return true
+	default:
+	}
+	select {
+	case <-done:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// lingering is a context that ends a while after ctx.
+func lingering(ctx context.Context, while time.Duration) (context.Context, context.CancelFunc) {
+	last, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		timer := time.NewTimer(while)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			cancel()
+		case <-last.Done():
+		}
+	})
+	return last, func() { stop(); cancel() }
 }

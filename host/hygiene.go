@@ -6,9 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
+	"github.com/writ-run/writ/capabilities"
 	"github.com/writ-run/writ/capabilities/strictjson"
 )
 
@@ -93,18 +93,13 @@ func cleanLiteral(literal []byte) (out []byte, dropped int, err error) {
 
 const (
 	escape         = '\u001b'
-	joiner         = '\u200d' // ZERO WIDTH JOINER
-	nonJoiner      = '\u200c' // ZERO WIDTH NON-JOINER
-	textSelector   = '\ufe0e'
-	emojiSelector  = '\ufe0f'
 	controlStarter = '\u009b' // CSI as one character
 )
 
 // cleanText drops control characters but newline, tab and the return before a newline; terminal
 // escape sequences as a whole; bidirectional, zero-width and tag characters; and variation selectors
-// that stand alone. It returns how many characters were dropped. Invalid UTF-8 becomes U+FFFD.
-//
-// Joiners stay where writing needs them: in emoji, and between letters of scripts that join.
+// that stand alone ([capabilities.Hidden], of content). It returns how many characters were dropped.
+// Invalid UTF-8 becomes U+FFFD.
 func cleanText(s string) (clean string, dropped int) {
 	if !utf8.ValidString(s) {
 		s = strings.ToValidUTF8(s, "\ufffd")
@@ -120,7 +115,7 @@ func cleanText(s string) (clean string, dropped int) {
 			dropped += utf8.RuneCountInString(s[i : i+length])
 			i += length
 			continue
-		case hidden(prev, r, rest):
+		case capabilities.Hidden(prev, r, rest, true):
 			dropped++
 		default:
 			b.WriteRune(r)
@@ -176,44 +171,4 @@ func sequence(starter rune, rest string) int {
 		return 1
 	}
 	return 0
-}
-
-// unseen are characters that draw nothing, or move or hide what others draw.
-var unseen = []*unicode.RangeTable{
-	unicode.Cf, unicode.Zl, unicode.Zp, unicode.Variation_Selector,
-	unicode.Other_Default_Ignorable_Code_Point, unicode.Noncharacter_Code_Point,
-}
-
-// joining are the scripts whose spelling uses joiners.
-var joining = []*unicode.RangeTable{
-	unicode.Arabic, unicode.Syriac, unicode.Mongolian, unicode.Devanagari, unicode.Bengali, unicode.Gurmukhi, unicode.Gujarati,
-	unicode.Oriya, unicode.Tamil, unicode.Telugu, unicode.Kannada, unicode.Malayalam, unicode.Sinhala, unicode.Khmer, unicode.Myanmar,
-}
-
-func hidden(prev, r rune, rest string) bool {
-	next, _ := utf8.DecodeRuneInString(rest)
-	switch {
-	case r == '\n' || r == '\t':
-		return false
-	case r == '\r':
-		return next != '\n' // alone it overwrites the line on a terminal
-	case unicode.IsControl(r):
-		return true
-	case r < 0x7f:
-		return false
-	case r == textSelector || r == emojiSelector:
-		return !pictograph(prev) && (next != '\u20e3' || !strings.ContainsRune("0123456789#*", prev))
-	case r == joiner && (pictograph(prev) || prev == emojiSelector):
-		return !pictograph(next)
-	case r == joiner || r == nonJoiner:
-		return !unicode.IsOneOf(joining, prev) || !unicode.IsOneOf(joining, next)
-	case unicode.Is(unicode.Prepended_Concatenation_Mark, r):
-		return false // Arabic number signs are format characters that draw
-	}
-	return unicode.IsOneOf(unseen, r)
-}
-
-// pictograph says that r can stand in an emoji sequence.
-func pictograph(r rune) bool {
-	return r >= 0xa9 && unicode.In(r, unicode.So, unicode.Sm) || r >= 0x1f3fb && r <= 0x1f3ff
 }

@@ -55,14 +55,23 @@ type loader struct {
 	compile func(ctx context.Context, module []byte, m capabilities.Manifest) (code, error)
 	log     *slog.Logger
 	max     int
-	work    sync.WaitGroup // loads under way
+	slots   chan struct{} // one for each load that may be under way
+
+	life context.Context // of loads that wait for a slot and of who waits for a load; ends with stop
+	end  context.CancelFunc
+	work sync.WaitGroup // loads under way
 
 	mu       sync.Mutex
 	servlets map[string]*servlet // guarded by mu
 	loaded   map[string]*loaded  // guarded by mu
 	flights  map[string]*flight  // guarded by mu
 	clock    uint64              // guarded by mu; counts uses
+	closed   bool                // guarded by mu; what lands now is freed
 }
+
+// maxLoads is how many servlets are compiled at a time. Each takes a processor for about a second and
+// hundreds of megabytes; a caller who names many servlets at once must not get all that at once.
+const maxLoads = 2
 
 // maxServlets bounds the manifests that are kept. Above it all are read again.
 const maxServlets = 1024
@@ -82,10 +91,12 @@ type flight struct {
 }
 
 func newLoader(s store, engine *sandbox.Engine, log *slog.Logger, max int) *loader {
-	return &loader{
-		store: s, log: log, max: max, compile: compileWith(engine, log),
+	l := &loader{
+		store: s, log: log, max: max, compile: compileWith(engine, log), slots: make(chan struct{}, maxLoads),
 		servlets: map[string]*servlet{}, loaded: map[string]*loaded{}, flights: map[string]*flight{},
 	}
+	l.life, l.end = context.WithCancel(context.Background())
+	return l
 }
 
 // compileWith gates a module again before it compiles it: what install let pass, an older Writ may
@@ -93,7 +104,7 @@ func newLoader(s store, engine *sandbox.Engine, log *slog.Logger, max int) *load
 // caller's time is spent on them.
 func compileWith(engine *sandbox.Engine, log *slog.Logger) func(context.Context, []byte, capabilities.Manifest) (code, error) {
 	return func(ctx context.Context, module []byte, m capabilities.Manifest) (code, error) {
-		admitted, err := sandbox.Admit(module, m.Module.ABI, requestedKinds(m))
+		admitted, err := sandbox.Admit(module, m.Module.ABI, m.Capabilities.Kinds())
 		if err != nil {
 			return nil, err
 		}
@@ -115,24 +126,6 @@ func preopens(m capabilities.Manifest) []effect.Preopen {
 		all = append(all, effect.Preopen{Handle: effect.FirstHandle + effect.Handle(i), Guest: fs.Guest})
 	}
 	return all
-}
-
-// requestedKinds are the kinds of which a manifest asks for anything.
-func requestedKinds(m capabilities.Manifest) []capabilities.Kind {
-	c := m.Capabilities
-	var kinds []capabilities.Kind
-	for _, k := range []struct {
-		kind capabilities.Kind
-		asks bool
-	}{
-		{capabilities.KindHTTP, len(c.HTTP) > 0}, {capabilities.KindWeb, c.Web != nil}, {capabilities.KindFS, len(c.FS) > 0},
-		{capabilities.KindConfig, len(c.Config) > 0}, {capabilities.KindSecret, len(c.Secrets) > 0}, {capabilities.KindKV, c.KV != nil},
-	} {
-		if k.asks {
-			kinds = append(kinds, k.kind)
-		}
-	}
-	return kinds
 }
 
 // read returns what a servlet file says, without compiling it.
@@ -204,6 +197,8 @@ func (l *loader) acquire(ctx context.Context, digest string) (s *loaded, release
 			}
 		case <-ctx.Done():
 			return nil, nil, context.Cause(ctx)
+		case <-l.life.Done():
+			return nil, nil, errClosing
 		}
 	}
 }
@@ -247,6 +242,9 @@ func (l *loader) fly(digest string) *flight {
 		l.mu.Lock()
 		delete(l.flights, digest)
 		var idle []code
+		if err == nil && l.closed {
+			idle, err = []code{s.code}, errClosing
+		}
 		if f.err = err; err == nil {
 			l.clock++
 			s.used = l.clock
@@ -266,8 +264,17 @@ func (l *loader) load(digest string) (s *loaded, err error) {
 			l.log.Error("panic while loading a servlet", "digest", digest, "panic", p)
 			s, err = nil, errPanic
 		}
+		if err != nil && l.life.Err() != nil {
+			err = errClosing // not the file's fault
+		}
 	}()
-	ctx := context.Background()
+	ctx := l.life
+	select {
+	case l.slots <- struct{}{}:
+		defer func() { <-l.slots }()
+	case <-ctx.Done():
+		return nil, errClosing
+	}
 	v, module, err := l.verify(ctx, digest)
 	if err != nil {
 		return nil, err
@@ -307,9 +314,30 @@ func (l *loader) free(idle []code) {
 	}
 }
 
-// close frees all code. No call may run.
+// stop ends what waits for a load, and loads that have not begun.
+func (l *loader) stop() { l.end() }
+
+// land waits for the loads under way until ctx ends, and says how many are left. What those make is
+// freed as it comes.
+func (l *loader) land(ctx context.Context) (left int) {
+	l.mu.Lock()
+	l.closed = true
+	l.mu.Unlock()
+	landed := make(chan struct{})
+	go func() {
+		l.work.Wait()
+		close(landed)
+	}()
+	if within(ctx, landed) {
+		return 0
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.flights)
+}
+
+// close frees all code. No call may run and no load be under way.
 func (l *loader) close(ctx context.Context) error {
-	l.work.Wait()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var errs []error

@@ -94,7 +94,7 @@ func TestPanicOfTheStoreFailsOneCall(t *testing.T) {
 			f, log := h.over(method, panics)
 			f.armed.Store(true)
 			a := h.call("docs_write", args{"path": "/docs/a.txt", "text": "x"})
-			want(t, a, host.StatusHost, "Writ failed while it served this call. Reference "+a.Call)
+			want(t, a, host.StatusHost, "Writ failed while it served this call. See `writ audit --call "+a.Call+"`.")
 			f.armed.Store(false)
 			want(t, h.call("docs_write", args{"path": "/docs/a.txt", "text": "x"}), host.StatusOK, "written")
 			h.host.Close(context.Background()) // the log is no longer written to

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/writ-run/writ/capabilities"
 	"github.com/writ-run/writ/capabilities/guard"
@@ -39,9 +40,13 @@ func (p problem) refuse(tool string) error {
 
 // command is a line to type, for the space of an installation.
 func command(in registry.Installation, format string, args ...any) string {
+	return commandIn(in.Space, format, args...)
+}
+
+func commandIn(space, format string, args ...any) string {
 	line := "writ " + fmt.Sprintf(format, args...)
-	if in.Space != "" && in.Space != capabilities.DefaultSpace {
-		line += " --space " + in.Space
+	if space != "" && space != capabilities.DefaultSpace {
+		line += " --space " + space
 	}
 	return line
 }
@@ -107,13 +112,18 @@ func unguarded(in registry.Installation, rights capabilities.Rights, err error) 
 	case errors.Is(err, guard.ErrDirectoryMissing):
 		why = "a granted folder is gone"
 	case errors.Is(err, guard.ErrDirectoryUnsafe):
-		why = "a granted folder was moved, replaced by a link, or overlaps what Writ keeps for itself"
+		why = "a granted folder was moved, replaced by a link, or overlaps what Writ keeps for itself or a folder that is granted with another mode"
 	default:
 		return nil
 	}
 	id := "ID"
-	if ids := sortedIDs(rights.FS); len(ids) == 1 {
-		id = ids[0]
+	for _, one := range sortedIDs(rights.FS) {
+		// The guard's text begins with the capability that it is about.
+		if len(rights.FS) == 1 || strings.Contains(err.Error(), fmt.Sprintf("fs %q: ", one)) {
+			id = one
+			why = strings.Replace(why, "a granted folder", fmt.Sprintf("the folder granted as %q", one), 1)
+			break
+		}
 	}
 	return &problem{why, command(in, "grant %s --dir %s=PATH", in.Alias, id), "folder: " + err.Error()}
 }

@@ -31,18 +31,18 @@ type recorder struct {
 
 var _ guard.Recorder = (*recorder)(nil)
 
-// Record keeps one decision of the guard. What changes something outside is on disk before it
-// happens, so that after a crash the audit never knows less than the world; reads are batched, as
-// their loss costs a line and no truth about the world.
+// Record keeps one decision of the guard. What reaches anything outside is on disk before it happens,
+// so that after a crash the audit never knows less than the world; reads are batched, as their loss
+// costs a line and no truth about the world.
 func (r *recorder) Record(ctx context.Context, e guard.Event) error {
 	return r.write(ctx, eventEffect, e, e.Decision == "allow" && changesSomething(e))
 }
 
-// harmless are the actions after which the world is as it was before.
+// harmless are the actions after which the world is as it was before, and nobody else knows more. No
+// HTTP exchange is one, whatever its method: a GET's path and query are how data leaves.
 var harmless = map[capabilities.Kind][]string{
 	capabilities.KindFS:     {"open", "list", "stat", "readlink", "read"},
 	capabilities.KindConfig: {"get"},
-	capabilities.KindHTTP:   {"GET", "HEAD"},
 }
 
 func changesSomething(e guard.Event) bool {

@@ -117,8 +117,6 @@ func (r *result) members(members map[string]json.RawMessage) error {
 
 func quote(s string) string { return `"` + capabilities.Printable(s, 64) + `"` }
 
-var reservedMeta = regexp.MustCompile(`^(run\.writ/|[^./]+\.(mcp|modelcontextprotocol)[./])`)
-
 // checkMeta refuses keys by which a guest would speak as the host or the protocol.
 func checkMeta(raw json.RawMessage) error {
 	var meta map[string]json.RawMessage
@@ -126,7 +124,7 @@ func checkMeta(raw json.RawMessage) error {
 		return errors.New("_meta is not an object")
 	}
 	for _, key := range slices.Sorted(maps.Keys(meta)) {
-		if reservedMeta.MatchString(key) {
+		if capabilities.ReservedMeta(key) {
 			return fmt.Errorf("_meta has the reserved key %s", quote(key))
 		}
 	}
@@ -181,6 +179,11 @@ func text(b map[string]json.RawMessage, name string) (string, error) {
 func checkResource(b map[string]json.RawMessage) error {
 	if err := checkURI(b); err != nil {
 		return fmt.Errorf("resource: %w", err)
+	}
+	if meta := b["_meta"]; meta != nil {
+		if err := checkMeta(meta); err != nil {
+			return fmt.Errorf("resource: %w", err)
+		}
 	}
 	if b["blob"] == nil {
 		_, err := text(b, "text")

@@ -24,6 +24,8 @@ func TestCleanResultsStayByteForByte(t *testing.T) {
 		`{"content":[{"type":"resource_link","uri":"https://acme.test/a?b#c","name":"a","size":1}]}`,
 		`{"content":[{"type":"resource","resource":{"uri":"servlet:/a.bin","blob":"AA==","mimeType":"application/x"}}]}`,
 		`{"content":[{"type":"resource","resource":{"uri":"https://acme.test/a","text":"x"}}],"_meta":{"com.acme/x":1}}`,
+		`{"content":[],"_meta":{"com.example.mcp/x":1,"com.acme.modelcontextprotocol/x":1,"mcp":1,"run.writer/x":1,"mcpx.dev/x":1}}`,
+		`{"content":[{"type":"resource","resource":{"uri":"servlet:x","text":"","_meta":{"com.acme/x":1}}}]}`,
 		`{"structuredContent":[1,null,"x"]}`,
 		"{\"content\":[{\"type\":\"text\",\"text\":\"line\\r\\nline\"}]}",
 	} {
@@ -51,6 +53,14 @@ func TestResultsThatAreRefused(t *testing.T) {
 		{"meta of the host", `{"content":[],"_meta":{"run.writ/cleaned":0}}`, "reserved key"},
 		{"meta of the protocol", `{"content":[],"_meta":{"io.modelcontextprotocol/x":0}}`, "reserved key"},
 		{"meta of the protocol in a block", block(`{"type":"text","text":"","_meta":{"dev.mcp/x":0}}`), "reserved key"},
+		{"meta of the protocol in a resource", block(`{"type":"resource","resource":{"uri":"servlet:x","text":"","_meta":{"io.modelcontextprotocol/x":0}}}`), "resource: _meta has the reserved key"},
+		{"meta of the host in a resource", block(`{"type":"resource","resource":{"uri":"servlet:x","blob":"","_meta":{"run.writ/cleaned":0}}}`), "resource: _meta has the reserved key"},
+		{"meta that is no object in a resource", block(`{"type":"resource","resource":{"uri":"servlet:x","text":"","_meta":[]}}`), "resource: _meta is not an object"},
+		{"meta below the host's name", `{"content":[],"_meta":{"run.writ.sub/x":0}}`, "reserved key"},
+		{"meta of the protocol by its domain", `{"content":[],"_meta":{"modelcontextprotocol.io/x":0}}`, "reserved key"},
+		{"meta of the protocol by its short domain", `{"content":[],"_meta":{"mcp.dev/x":0}}`, "reserved key"},
+		{"meta of the protocol below a domain", `{"content":[],"_meta":{"api.tools.MCP.com/x":0}}`, "reserved key"},
+		{"meta of the protocol's bare name", `{"content":[],"_meta":{"mcp/x":0}}`, "reserved key"},
 		{"an unknown block", block(`{"type":"html","text":""}`), `unknown type "html"`},
 		{"a block without a type", block(`{"text":""}`), "unknown type"},
 		{"a block that is none", block(`"text"`), "not an object"},
@@ -110,6 +120,8 @@ func TestWhatIsNotSeenIsDropped(t *testing.T) {
 		{"emoji that need joiners", "👨‍👩‍👧 ❤️ 1️⃣ 🏴 👍🏽", "👨‍👩‍👧 ❤️ 1️⃣ 🏴 👍🏽", 0},
 		{"a joiner between letters", "ad\u200dmin", "admin", 1},
 		{"Persian and Hindi need joiners", "می\u200cخواهم क्\u200dष", "می\u200cخواهم क्\u200dष", 0},
+		{"a joiner between replacement characters", "\ufffd\u200d\ufffd", "\ufffd\ufffd", 1},
+		{"private use, which fonts draw", "\ue0b0\U000f0001", "\ue0b0\U000f0001", 0},
 		{"invalid UTF-8", "a\xffb", "a\ufffdb", 0},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -142,9 +154,9 @@ func TestResultsThroughACall(t *testing.T) {
 	}{
 		{"accepted", "t_say", `{"content":[{"type":"text","text":"hi"}]}`, host.StatusOK, "hi"},
 		{"the tool's own failure", "t_say", `{"content":[{"type":"text","text":"no such file"}],"isError":true}`, host.StatusTool, "no such file"},
-		{"refused", "t_say", `{"content":[{"type":"html"}]}`, host.StatusTool, `The tool's answer was refused: content[0]: unknown type "html". Reference `},
+		{"refused", "t_say", `{"content":[{"type":"html"}]}`, host.StatusTool, `The tool's answer was refused: content[0]: unknown type "html". See ` + "`writ audit --call "},
 		{"structure as promised", "t_typed", `{"content":[],"structuredContent":{"celsius":4.5}}`, host.StatusOK, ""},
-		{"structure broken", "t_typed", `{"content":[],"structuredContent":{"celsius":"4"}}`, host.StatusTool, "structuredContent.celsius: expected number, but got string"},
+		{"structure broken", "t_typed", `{"content":[],"structuredContent":{"celsius":"4"}}`, host.StatusTool, "structuredContent.celsius: must be a number, but is a string"},
 		{"structure missing", "t_typed", `{"content":[]}`, host.StatusTool, "it has no structuredContent"},
 		{"a failure promises nothing", "t_typed", `{"content":[{"type":"text","text":"oops"}],"isError":true}`, host.StatusTool, "oops"},
 	} {

@@ -12,15 +12,14 @@ import (
 
 // Causes that end a running call from outside.
 var (
-	errRevoked = errors.New("the grant was taken back")
-	errClosing = errors.New("the host is closing")
+	errRevoked  = errors.New("the grant was taken back")
+	errReplaced = errors.New("another servlet was installed in its place")
+	errClosing  = errors.New("the host is closing")
 )
 
 // running are the calls that are under way, with what they may do, so that a grant that is taken back
 // ends them.
 type running struct {
-	idle sync.WaitGroup // every call, from its first step to its answer
-
 	mu     sync.Mutex
 	calls  map[string]*inFlight // by call id; guarded by mu
 	ending error                // guarded by mu; why every call, and every later one, ends
@@ -29,6 +28,7 @@ type running struct {
 type inFlight struct {
 	by     capabilities.Caller
 	alias  string
+	in     registry.Installation // as it was when the call began
 	policy capabilities.Policy
 	cancel context.CancelCauseFunc
 }
@@ -99,20 +99,40 @@ func (h *Host) followOnce() {
 func (h *Host) recheck() {
 	defer h.logPanic("checking running calls")
 	for _, c := range h.calls.list() {
-		in, err := h.store.Lookup(h.life, c.by, c.alias)
+		now, err := h.store.Lookup(h.life, c.by, c.alias)
 		if h.life.Err() != nil {
 			return
 		}
-		// Unknown is not allowed: a registry that cannot be read cannot say that the grant stands.
-		if err != nil || !stillGranted(in, c.policy) {
-			c.cancel(errRevoked)
+		if err != nil {
+			err = errRevoked // unknown is not allowed: who cannot be asked cannot say that the grant stands
+		} else {
+			err = stillGranted(c.in, now, c.policy)
+		}
+		if err != nil {
+			c.cancel(err)
 		}
 	}
 }
 
-// stillGranted says that an installation as it is now allows all that a policy made earlier has.
-func stillGranted(in registry.Installation, p capabilities.Policy) bool {
-	return !in.Revoked && in.Name == p.Servlet && capabilities.Subset(p.Rights, in.Grant.Rights) == nil
+// stillGranted says that an installation as it is now allows all that a policy has which was made of it
+// as it was then. Else it is errReplaced or errRevoked.
+func stillGranted(then, now registry.Installation, p capabilities.Policy) error {
+	switch {
+	case now.Revoked:
+		return errRevoked
+	// The rights that a grant gives to one servlet are no word about another under its alias.
+	case !sameServlet(then, now):
+		return errReplaced
+	case capabilities.Subset(p.Rights, now.Grant.Rights) != nil:
+		return errRevoked
+	}
+	return nil
+}
+
+// sameServlet says that two looks at an alias found the same file of the same publisher, and a grant
+// of the same manifest.
+func sameServlet(a, b registry.Installation) bool {
+	return a.Name == b.Name && a.Publisher == b.Publisher && a.Digest == b.Digest && a.Grant.Manifest == b.Grant.Manifest
 }
 
 func (h *Host) logPanic(doing string) {

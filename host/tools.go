@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/writ-run/writ/capabilities"
+	"github.com/writ-run/writ/capabilities/strictjson"
 	"github.com/writ-run/writ/registry"
 )
 
@@ -44,8 +45,8 @@ type listed struct {
 const maxLists = 256
 
 // Tools lists the granted tools of the caller's space, sorted by name, without running guest code.
-// A servlet that cannot be loaded is left out of no one else's list: its own tools stay listed, not
-// ready, when its manifest can be read, and it is skipped and logged when not.
+// A servlet that cannot be loaded is left out of no one's list: its own tools stay listed, not ready,
+// as they were signed or, when its file cannot be read, as its grant names them.
 func (h *Host) Tools(ctx context.Context, by capabilities.Caller) (tools []Tool, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -93,8 +94,8 @@ func (h *Host) listed(ctx context.Context, by capabilities.Caller) ([]listed, er
 		}
 		if err != nil {
 			whole = false
-			h.log.Error("servlet left out of the list", "space", in.Space, "alias", in.Alias, "error", err)
-			continue
+			h.log.Error("servlet listed without its file", "space", in.Space, "alias", in.Alias, "error", err)
+			tools = bare(in, unreadable(in, err))
 		}
 		all = append(all, tools...)
 	}
@@ -103,6 +104,29 @@ func (h *Host) listed(ctx context.Context, by capabilities.Caller) ([]listed, er
 		h.lists.keep(by.Space, list{generation, all})
 	}
 	return all, nil
+}
+
+// bare lists the granted tools of a servlet whose file is not there to say what they are: a tool that
+// vanished without a word could not be asked about.
+func bare(in registry.Installation, p problem) []listed {
+	var tools []listed
+	for _, tool := range in.Grant.Rights.Tools {
+		name, err := capabilities.ToolName(in.Alias, tool)
+		if err != nil {
+			continue
+		}
+		why := p.sentence(name)
+		definition, err := strictjson.Encode(struct {
+			Name        string          `json:"name"`
+			Description string          `json:"description"`
+			InputSchema json.RawMessage `json:"inputSchema"`
+		}{name, why, json.RawMessage(`{"type":"object"}`)})
+		if err != nil {
+			continue
+		}
+		tools = append(tools, listed{Tool: Tool{Name: name, Alias: in.Alias, Definition: definition, Why: why}, in: in})
+	}
+	return tools
 }
 
 func (l *lists) keep(space string, made list) {

@@ -137,8 +137,14 @@ func TestABrokenServletNeverHidesOthers(t *testing.T) {
 		t.Fatalf("the file of a was not removed: %v", err)
 	}
 	tools := h.tools()
-	if len(tools) != 7 || !tools["b_read"].Ready {
+	if len(tools) != 14 || !tools["b_read"].Ready {
 		t.Errorf("listed %v", tools)
+	}
+	// What was granted stays listed by its name, and says what happened.
+	const why = "a_read is not ready: its file is damaged or missing. Mend it with: writ remove a, then install it again"
+	got := tools["a_read"]
+	if got.Ready || got.Alias != "a" || got.Why != why || string(got.Definition) != `{"name":"a_read","description":"`+why+`","inputSchema":{"type":"object"}}` {
+		t.Errorf("listed %s, %+v", got.Definition, got)
 	}
 	want(t, h.call("a_units", args{}), host.StatusDenied, "a_units is not ready: its file is damaged or missing")
 	want(t, h.call("b_units", args{}), host.StatusOK, "metric")

@@ -110,7 +110,8 @@ type checkpoint struct {
 	Hash   string    `json:"hash"`
 	Origin string    `json:"origin"` // Prev of the chain's first entry
 	Time   time.Time `json:"time"`
-	Sig    string    `json:"sig"` // Ed25519, of everything above, strict base64
+	Ended  bool      `json:"ended,omitempty"` // of a segment: nothing follows
+	Sig    string    `json:"sig"`             // Ed25519, of everything above, strict base64
 }
 
 func (c checkpoint) message() ([]byte, error) {

@@ -125,6 +125,9 @@ func TestAuditMergesAndFilters(t *testing.T) {
 			t.Errorf("the newest is %+v", entries[2])
 		}
 	}
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
 	wantIntact(t, a, 12)
 }
 
@@ -336,6 +339,15 @@ func TestTornLastLineIsNoTampering(t *testing.T) {
 		t.Errorf("%d entries, %v", len(entries), err)
 	}
 	if err := os.Truncate(path, int64(len(must(os.ReadFile(path)))-12)); err != nil {
+		t.Fatal(err)
+	}
+	// Whole lines, but the process never said that they are all.
+	report = verify(t, reader)
+	if len(report.Broken) != 0 || len(report.Torn) != 1 || !strings.Contains(report.Torn[0], "line 2: it ended without a checkpoint") {
+		t.Errorf("report %+v", report)
+	}
+	wantIntact(t, r, 2) // the process itself knows that it goes on
+	if err := r.Close(); err != nil {
 		t.Fatal(err)
 	}
 	wantIntact(t, reader, 2)

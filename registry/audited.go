@@ -21,7 +21,7 @@ type Filter struct {
 	Alias string
 	Event string
 	Call  string
-	Limit int // newest N
+	Limit int // newest N; all are held in memory at once when it is zero
 }
 
 func (f Filter) match(space string, e Entry) bool {
@@ -38,15 +38,15 @@ func (r *Registry) Audit(ctx context.Context, by capabilities.Caller, f Filter) 
 	if err := checkCaller(by); err != nil {
 		return nil, err
 	}
-	_, unflushed := r.calls.flush()
-	var out []Entry
+	unflushed := r.calls.flush()
+	found := newest{limit: f.Limit}
 	take := func(e Entry) {
 		if f.match(by.Space, e) {
-			out = append(out, e)
+			found.add(e)
 		}
 	}
 	err := r.store.View(ctx, func(tx Tx) error {
-		out = nil
+		found.entries = nil
 		for rec, err := range tx.Range(KindAudit, "", "") {
 			if err != nil {
 				return err
@@ -67,13 +67,32 @@ func (r *Registry) Audit(ctx context.Context, by capabilities.Caller, f Filter) 
 	for _, name := range names {
 		unreadable = append(unreadable, r.readSegment(ctx, name, take))
 	}
-	slices.SortStableFunc(out, func(a, b Entry) int {
+	found.sort()
+	return found.entries, errors.Join(unreadable...)
+}
+
+// newest keeps the newest entries of any number, and never more than twice as many at once: the
+// audit is larger than memory has to be.
+type newest struct {
+	limit   int // zero: all
+	entries []Entry
+}
+
+func (n *newest) add(e Entry) {
+	n.entries = append(n.entries, e)
+	if n.limit > 0 && len(n.entries)-n.limit >= n.limit {
+		n.sort()
+	}
+}
+
+// sort puts what is kept in order of time, and drops what is not.
+func (n *newest) sort() {
+	slices.SortStableFunc(n.entries, func(a, b Entry) int {
 		return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.Chain, b.Chain), cmp.Compare(a.Seq, b.Seq))
 	})
-	if f.Limit > 0 && len(out) > f.Limit {
-		out = out[len(out)-f.Limit:]
+	if over := len(n.entries) - n.limit; n.limit > 0 && over > 0 {
+		n.entries = slices.Delete(n.entries, 0, over) // clears what is dropped, too
 	}
-	return out, errors.Join(unreadable...)
 }
 
 // readSegment hands on the entries of a segment. A last line without an end is not one: a process is

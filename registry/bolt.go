@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 )
 
 // fullCheckLimit is the size up to which Open reads every page and every record of the store. A
@@ -141,7 +142,7 @@ func (s *boltStore) begin(write bool) (*boltTx, error) {
 		s.doubt = true
 		unlockLeft(f)
 		f.Close()
-		if errors.Is(err, bbolt.ErrTimeout) {
+		if errors.Is(err, bolterrors.ErrTimeout) {
 			return nil, fmt.Errorf("opening %s, held by another program: %w", s.path(), ErrLocked)
 		}
 		return nil, s.explain("opening", err)

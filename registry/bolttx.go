@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 )
 
 // errView is a write inside a view.
@@ -38,7 +39,7 @@ func (t *boltTx) end() {
 	t.ended = true
 	if t.fault == nil {
 		t.fail(guarded(func() error {
-			if err := t.tx.Rollback(); err != nil && !errors.Is(err, bbolt.ErrTxClosed) {
+			if err := t.tx.Rollback(); err != nil && !errors.Is(err, bolterrors.ErrTxClosed) {
 				return err
 			}
 			return t.db.Close()

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
@@ -14,46 +15,51 @@ import (
 const (
 	flushAfter         = 500 * time.Millisecond // of the first entry that is not written yet
 	flushBytes         = 64 << 10               // not written yet
-	checkpointAfter    = time.Minute            // of the first entry without one
+	checkpointAfter    = time.Minute            // of the first entry without one; see tend for durable entries
 	checkpointInterval = 1024                   // entries
+	retryAfter         = time.Second            // of work that failed
 )
 
-// callLog is this process's segment of call events: entries chained to each other and, at their
-// beginning, to the store's chain. It is made with the first entry.
+// Bounds of the audit of calls, which any servlet can make grow.
+const (
+	defaultSegmentLimit = 64 << 20 // bytes of a segment, after which the next one begins
+	defaultAuditLimit   = 1 << 30  // bytes of all segments
+	roomStep            = 1 << 20  // bytes that a process adds before it measures the folder again
+)
+
+// callLog is this process's part of the audit of calls: one segment after another, each a chain of
+// its own that begins at the store's chain. The first is made with the first entry.
 //
-// One goroutine writes batched entries and signs checkpoints; it starts with the segment and close
-// waits for it.
+// One goroutine writes batched entries, signs checkpoints and ends full segments; it starts with the
+// first segment and close waits for it.
 type callLog struct {
-	registry *Registry
-	wake     chan struct{}
-	stop     chan struct{}
-	done     sync.WaitGroup
+	registry     *Registry
+	segmentLimit int64
+	auditLimit   int64
+	wake         chan struct{}
+	stop         chan struct{}
+	done         sync.WaitGroup
 
 	mu      sync.Mutex
-	closed  bool       // guarded by mu
-	segment Segment    // guarded by mu; nil before the first entry
-	end     checkpoint // guarded by mu; of the last entry, written or not
-	pending []byte     // guarded by mu; lines not written yet
-	written uint64     // guarded by mu; number of the last entry written
-
-	// Never taken while mu is held, but before it.
-	syncing sync.Mutex
-	synced  uint64 // guarded by syncing; number of the last entry on stable storage
-
-	signing sync.Mutex
-	signed  uint64 // guarded by signing; number of the last entry under a checkpoint
+	closed  bool           // guarded by mu
+	started bool           // guarded by mu; the goroutine runs
+	current *openSegment   // guarded by mu; nil before the first entry
+	full    []*openSegment // guarded by mu; without their last checkpoint
+	room    int64          // guarded by mu; bytes that may be added before the folder is measured again
 }
 
-func (l *callLog) init(r *Registry) {
+func (l *callLog) init(r *Registry, o Options) {
 	l.registry = r
+	l.segmentLimit, l.auditLimit = o.segmentLimit, o.AuditLimit
 	l.wake = make(chan struct{}, 1)
 	l.stop = make(chan struct{})
 }
 
 // Record appends a call event to this process's segment. With durable it is on disk when Record
 // returns; otherwise it is batched (flushed within a second and by Close). Who cannot record does
-// not act: an error means that the call or effect must not go on. Seq, Chain, Prev and Hash of e are
-// set here; Time is when it is zero.
+// not act: an error means that the call or effect must not go on. ErrAuditFull says that all segments
+// together have reached Options.AuditLimit. Seq, Chain, Prev and Hash of e are set here; Time is when
+// it is zero.
 func (r *Registry) Record(ctx context.Context, e Entry, durable bool) error {
 	if err := e.check(); err != nil {
 		return fmt.Errorf("recording %+.40q: %w", e.Event, err)
@@ -65,7 +71,7 @@ func (r *Registry) Record(ctx context.Context, e Entry, durable bool) error {
 }
 
 func (l *callLog) append(ctx context.Context, e Entry, durable bool) error {
-	seq, err := l.add(ctx, e, durable)
+	s, seq, err := l.add(ctx, e, durable)
 	if err != nil {
 		return err
 	}
@@ -76,51 +82,76 @@ func (l *callLog) append(ctx context.Context, e Entry, durable bool) error {
 	if !durable {
 		return nil
 	}
-	return l.syncTo(seq)
+	return s.syncTo(l, seq)
 }
 
 // add chains e, and writes it at once when it is durable or much is waiting.
-func (l *callLog) add(ctx context.Context, e Entry, write bool) (uint64, error) {
+func (l *callLog) add(ctx context.Context, e Entry, durable bool) (*openSegment, uint64, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {
-		return 0, ErrClosed
+		return nil, 0, ErrClosed
 	}
-	if err := l.createLocked(ctx); err != nil {
-		return 0, err
+	if err := l.prepareLocked(ctx); err != nil {
+		return nil, 0, err
 	}
-	if len(l.pending) >= flushBytes {
-		// The disk did not take the entries before: nothing is accepted behind them.
-		if err := l.writeLocked(); err != nil {
-			return 0, err
-		}
-	}
-	line, err := e.link(l.end.Chain, l.end.Seq+1, l.end.Hash, l.registry.now())
+	s := l.current
+	line, err := e.link(s.end.Chain, s.end.Seq+1, s.end.Hash, l.registry.now())
 	if err != nil {
-		return 0, err
+		return nil, 0, err
 	}
-	l.pending = append(append(l.pending, line...), '\n')
-	l.end.Seq, l.end.Hash, l.end.Time = e.Seq, e.Hash, e.Time
-	if !write && len(l.pending) < flushBytes {
-		return e.Seq, nil
+	line = append(line, '\n')
+	if err := l.makeRoomLocked(ctx, int64(len(line))); err != nil {
+		return nil, 0, err
 	}
-	if err := l.writeLocked(); err != nil {
-		if rest := len(l.pending) - len(line) - 1; rest >= 0 {
-			// Nothing of it is on disk: take it back, so that the audit does not tell of what was refused.
-			l.pending = l.pending[:rest]
-			l.end.Seq, l.end.Hash = e.Seq-1, e.Prev
-		}
-		return 0, err
+	if err := s.addLocked(e, line, durable); err != nil {
+		return nil, 0, err
 	}
-	return e.Seq, nil
+	l.room -= int64(len(line))
+	return s, e.Seq, nil
 }
 
-// createLocked makes the segment: the file, then its registration in the store. A segment that was
-// registered and is missing was deleted.
-func (l *callLog) createLocked(ctx context.Context) error {
-	if l.segment != nil {
+// prepareLocked sees to it that there is a segment which takes entries.
+func (l *callLog) prepareLocked(ctx context.Context) error {
+	if s := l.current; s != nil {
+		// What the disk did not take before must be on it first: nothing is accepted behind it, as the
+		// caller would act on a record that may never be written.
+		if s.failed || len(s.pending) >= flushBytes || s.size >= l.segmentLimit {
+			if err := s.writeLocked(); err != nil {
+				return err
+			}
+		}
+		if s.size < l.segmentLimit {
+			return nil
+		}
+		l.full = append(l.full, s)
+		l.current = nil
+	}
+	return l.createLocked(ctx)
+}
+
+// makeRoomLocked refuses what would let the audit outgrow its limit: a servlet that is called again
+// and again must not fill the disk. Each process measures anew after every roomStep, so together they
+// can pass the limit by that much each.
+func (l *callLog) makeRoomLocked(ctx context.Context, n int64) error {
+	if n <= l.room {
 		return nil
 	}
+	used, err := l.registry.store.SegmentBytes(ctx)
+	if err != nil {
+		return err
+	}
+	free := l.auditLimit - used - int64(len(l.current.pending))
+	if l.room = min(free, max(roomStep, n)); n > l.room {
+		return fmt.Errorf("%w: the call events in %s have reached %d MiB; archive that folder's oldest files elsewhere (writ audit verify names them as missing until they are back)",
+			ErrAuditFull, l.registry.home.file(auditFolder), l.auditLimit>>20)
+	}
+	return nil
+}
+
+// createLocked makes a segment: the file, then its registration in the store. A segment that was
+// registered and is missing was deleted.
+func (l *callLog) createLocked(ctx context.Context) error {
 	r := l.registry
 	if r.home.readOnly {
 		return fmt.Errorf("in %s: %w", r.home.path, ErrReadOnly)
@@ -128,7 +159,7 @@ func (l *callLog) createLocked(ctx context.Context) error {
 	id := make([]byte, 6)
 	rand.Read(id)
 	name := r.now().UTC().Format("20060102T150405Z") + "-" + hex.EncodeToString(id)
-	segment, err := r.store.CreateSegment(ctx, name)
+	file, err := r.store.CreateSegment(ctx, name)
 	if err != nil {
 		return err
 	}
@@ -144,122 +175,153 @@ func (l *callLog) createLocked(ctx context.Context) error {
 		return putCheckpoint(tx, start, r.key, 0)
 	})
 	if err != nil {
-		segment.Close() // left empty, which verification tolerates
+		file.Close() // left empty, which verification tolerates
 		return err
 	}
-	l.segment, l.end = segment, start
-	l.done.Go(l.work)
+	l.current = &openSegment{file: file, end: start}
+	if !l.started {
+		l.started = true
+		l.done.Go(l.work)
+	}
 	return nil
 }
 
-// writeLocked writes what is pending. After a short write the rest stays pending: the next write
-// goes on where this one ended.
-func (l *callLog) writeLocked() error {
-	if len(l.pending) == 0 {
-		return nil
-	}
-	n, err := l.segment.Write(l.pending)
-	l.pending = append(l.pending[:0], l.pending[n:]...)
-	if err != nil {
-		return fmt.Errorf("writing audit: %v", err)
-	}
-	l.written = l.end.Seq
-	return nil
-}
-
-// syncTo returns when entry seq, which is written, is on stable storage. Entries that were written
-// while another sync ran share the next one.
-func (l *callLog) syncTo(seq uint64) error {
-	l.syncing.Lock()
-	defer l.syncing.Unlock()
-	if l.synced >= seq {
-		return nil
-	}
-	l.mu.Lock()
-	segment, written := l.segment, l.written
-	l.mu.Unlock()
-	if err := segment.Sync(); err != nil {
-		return fmt.Errorf("writing audit: %v", err)
-	}
-	l.synced = written
-	return nil
-}
-
-// flush writes what is pending and returns the end of what is written.
-func (l *callLog) flush() (checkpoint, error) {
+// flush writes what is pending.
+func (l *callLog) flush() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.segment == nil {
-		return checkpoint{}, nil
+	if l.current == nil {
+		return nil
 	}
-	err := l.writeLocked()
-	return l.end, err
+	return l.current.writeLocked()
 }
 
-// sign puts a checkpoint over everything written so far into the store. The entries are on stable
-// storage before it: a power cut must not look like a cut-off audit.
-func (l *callLog) sign(ctx context.Context) error {
-	l.signing.Lock()
-	defer l.signing.Unlock()
-	end, err := l.flush()
-	if err != nil || end.Seq == l.signed {
-		return err
+// chains names the segments that this process is writing.
+func (l *callLog) chains() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var names []string
+	for _, s := range l.full {
+		names = append(names, s.end.Chain)
 	}
-	if err := l.syncTo(end.Seq); err != nil {
-		return err
+	if l.current != nil {
+		names = append(names, l.current.end.Chain)
 	}
-	r := l.registry
-	err = r.store.Update(ctx, func(tx Tx) error {
-		_, version, err := getCheckpoint(tx, end.Chain)
-		if err != nil {
-			return err
-		}
-		return putCheckpoint(tx, end, r.key, version)
-	})
-	if err == nil {
-		l.signed = end.Seq
-	}
-	return err
+	return names
 }
 
-// work flushes and signs in the background. Its errors are not lost: what could not be written
-// stays pending and fails the next Record that has to write, and close.
+// work flushes and signs in the background, off the path of the calls.
 func (l *callLog) work() {
-	var oldest time.Time // of the entries without a checkpoint
+	var again time.Duration
 	for {
 		var due <-chan time.Time
-		if !oldest.IsZero() {
-			due = time.After(time.Until(oldest.Add(checkpointAfter)))
+		if again > 0 {
+			due = time.After(again)
 		}
 		select {
 		case <-l.stop:
 			return
 		case <-due:
 		case <-l.wake:
-			if oldest.IsZero() {
-				oldest = time.Now()
-			}
 			select {
 			case <-l.stop:
 				return
 			case <-time.After(flushAfter):
 			}
 		}
-		end, err := l.flush()
-		l.signing.Lock()
-		unsigned := end.Seq - l.signed
-		l.signing.Unlock()
-		if err == nil && (unsigned >= checkpointInterval || time.Since(oldest) >= checkpointAfter) {
-			if l.sign(context.Background()) == nil {
-				oldest = time.Time{}
-			} else {
-				oldest = time.Now() // try again a minute later
-			}
-		}
+		again = l.tend()
 	}
 }
 
-// close ends the segment with a checkpoint.
+// tend writes what is pending, ends full segments, and signs what is due: at once when a durable
+// entry is among it, as an effect was let happen on its word, else after a number or a minute. It
+// returns when it has to be called again though nothing was recorded. Its errors are not lost: what
+// could not be written refuses the next Record, and close reports what could not be signed.
+func (l *callLog) tend() (again time.Duration) {
+	l.mu.Lock()
+	full, current := slices.Clone(l.full), l.current
+	l.mu.Unlock()
+	for _, s := range full {
+		if l.finish(s) != nil {
+			again = retryAfter
+		}
+	}
+	if current == nil {
+		return again
+	}
+	if l.flush() != nil {
+		return retryAfter
+	}
+	wait, unsigned := l.untilCheckpoint(current)
+	switch {
+	case !unsigned:
+	case wait > 0:
+		if again == 0 || wait < again {
+			again = wait
+		}
+	case l.sign(current, false) != nil:
+		again = retryAfter
+	}
+	return again
+}
+
+// untilCheckpoint says how long the entries of s that no checkpoint covers can wait for one.
+func (l *callLog) untilCheckpoint(s *openSegment) (wait time.Duration, unsigned bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case s.end.Seq == s.signed:
+		return 0, false
+	case s.durable > s.signed, s.end.Seq-s.signed >= checkpointInterval:
+		return 0, true
+	}
+	return max(0, time.Until(s.oldest.Add(checkpointAfter))), true
+}
+
+// sign puts a checkpoint over everything in s into the store. The entries are on stable storage
+// before it: a power cut must not look like a cut-off audit. Only the goroutine signs, and close
+// after it.
+func (l *callLog) sign(s *openSegment, last bool) error {
+	l.mu.Lock()
+	err := s.writeLocked()
+	end := s.end
+	l.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	if err := s.syncTo(l, end.Seq); err != nil {
+		return err
+	}
+	end.Ended = last
+	r := l.registry
+	err = r.store.Update(context.Background(), func(tx Tx) error {
+		_, version, err := getCheckpoint(tx, end.Chain)
+		if err != nil {
+			return err
+		}
+		return putCheckpoint(tx, end, r.key, version)
+	})
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s.signed, s.oldest = end.Seq, time.Now()
+	return nil
+}
+
+// finish ends a segment that takes no more entries: its last checkpoint says that nothing follows.
+func (l *callLog) finish(s *openSegment) error {
+	if err := l.sign(s, true); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	l.full = slices.DeleteFunc(l.full, func(f *openSegment) bool { return f == s })
+	l.mu.Unlock()
+	return s.file.Close()
+}
+
+// close ends every segment with a checkpoint.
 func (l *callLog) close() error {
 	l.mu.Lock()
 	if l.closed {
@@ -267,19 +329,19 @@ func (l *callLog) close() error {
 		return nil
 	}
 	l.closed = true
-	segment := l.segment
 	l.mu.Unlock()
 	close(l.stop)
 	l.done.Wait()
-	if segment == nil {
-		return nil
+	open := slices.Clone(l.full) // nobody changes it any more
+	if l.current != nil {
+		open = append(open, l.current)
 	}
-	err := l.sign(context.Background())
-	if closing := segment.Close(); err == nil {
-		err = closing
+	var errs []error
+	for _, s := range open {
+		if err := l.finish(s); err != nil {
+			errs = append(errs, fmt.Errorf("closing audit: %w", err))
+			s.file.Close() // again, when it was the closing that failed: that does nothing
+		}
 	}
-	if err != nil {
-		return fmt.Errorf("closing audit: %w", err)
-	}
-	return nil
+	return errors.Join(errs...)
 }

@@ -67,8 +67,9 @@ func fullHome(t testing.TB) string {
 		install(t, r, "servlet-"+strconv.Itoa(i))
 	}
 	long := strings.Repeat("long value ", 1000) // overflows its page
-	for alias, value := range map[string]string{"servlet-1": "metric", "servlet-2": long} {
-		if err := r.SetConfig(t.Context(), local, alias, "UNITS", value); err != nil {
+	// The long value last: then the file has no older copy of it, in a page that nothing uses any more.
+	for _, c := range []struct{ alias, value string }{{"servlet-1", "metric"}, {"servlet-2", long}} {
+		if err := r.SetConfig(t.Context(), local, c.alias, "UNITS", c.value); err != nil {
 			t.Fatal(err)
 		}
 	}

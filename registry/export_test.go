@@ -31,6 +31,46 @@ func StoreOf(r *Registry) Store { return r.store }
 // AtStep returns options whose function is called between the steps that must survive a crash.
 func AtStep(step func(point string)) *Options { return &Options{step: step} }
 
+// SegmentLimit returns options under which a segment is full after that many bytes.
+func SegmentLimit(bytes int64) *Options { return &Options{segmentLimit: bytes} }
+
+// Tend does what the goroutine of the call log does after a while.
+func Tend(r *Registry) { r.calls.tend() }
+
+// FailWrites lets every write of a segment that is made from now on fail as long as fail returns an
+// error, after none or half of its bytes.
+func FailWrites(r *Registry, partly bool, fail func() error) {
+	r.store = fullDisk{r.store, fail, partly}
+}
+
+type fullDisk struct {
+	Store
+	fail   func() error
+	partly bool
+}
+
+func (d fullDisk) CreateSegment(ctx context.Context, name string) (Segment, error) {
+	s, err := d.Store.CreateSegment(ctx, name)
+	return fullFile{s, d.fail, d.partly}, err
+}
+
+type fullFile struct {
+	Segment
+	fail   func() error
+	partly bool
+}
+
+func (f fullFile) Write(p []byte) (int, error) {
+	if err := f.fail(); err != nil {
+		n := 0
+		if f.partly {
+			n, _ = f.Segment.Write(p[:len(p)/2])
+		}
+		return n, err
+	}
+	return f.Segment.Write(p)
+}
+
 // Rechain writes a segment anew with every entry changed and every hash right.
 func Rechain(t testing.TB, segment []byte, change func(*Entry)) []byte {
 	var out []byte

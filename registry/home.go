@@ -42,8 +42,13 @@ func openHome(path string, wait time.Duration, step func(string)) (*home, error)
 		return nil, err
 	}
 	info, err := os.Lstat(path)
-	if err != nil {
+	switch {
+	case errors.Is(err, syscall.ENOTDIR):
+		return nil, &worded{fmt.Sprintf("home %s lies below a file: name a folder with --home or WRIT_HOME", path), ErrUnsafe}
+	case err != nil:
 		return nil, fmt.Errorf("opening home: %v", err)
+	case info.Mode().IsRegular():
+		return nil, &worded{fmt.Sprintf("home %s is a file: name a folder with --home or WRIT_HOME", path), ErrUnsafe}
 	}
 	if err := checkPrivate(path, info); err != nil {
 		return nil, err

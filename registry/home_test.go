@@ -67,7 +67,8 @@ func TestUnsafeHomesAreRefused(t *testing.T) {
 			}
 			return link
 		}, "symbolic link"},
-		"file": {func(t *testing.T, home string) string { return filepath.Join(home, "writ.db") }, "not a folder"},
+		"file":         {func(t *testing.T, home string) string { return filepath.Join(home, "writ.db") }, "is a file: name a folder with --home or WRIT_HOME"},
+		"below a file": {func(t *testing.T, home string) string { return filepath.Join(home, "writ.db", "home") }, "lies below a file: name a folder"},
 		"another owner": {func(t *testing.T, home string) string {
 			if os.Geteuid() != 0 {
 				t.Skip("only root can give a folder away")

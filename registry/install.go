@@ -212,7 +212,11 @@ func getInstallation(tx Tx, space, alias string) (Installation, error) {
 }
 
 func notInstalled(space, alias string) error {
-	return fmt.Errorf("servlet %+.40q in space %+.80q: %w", alias, space, ErrNotFound)
+	where := ""
+	if space != capabilities.DefaultSpace {
+		where = fmt.Sprintf(" in the space \"%s\"", capabilities.Printable(space, 80))
+	}
+	return &worded{fmt.Sprintf("no servlet \"%s\" is installed%s: see \"writ list\"", capabilities.Printable(alias, 40), where), ErrNotFound}
 }
 
 func decodeInstallation(rec Record) (Installation, error) {

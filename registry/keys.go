@@ -89,7 +89,9 @@ func (r *Registry) DevelopmentKey(ctx context.Context) ([]byte, error) {
 		return nil, fmt.Errorf("reading development key: %w", err)
 	}
 	if _, err := capabilities.ParseKey(text); err != nil {
-		return nil, damaged(r.home.file(keyFolder, developmentKeyFile), err)
+		// Nothing but builds to come depends on it, so that there is no reason to give the home up.
+		return nil, &worded{fmt.Sprintf("the development key %s is damaged: remove that file, and the next build makes a new one",
+			r.home.file(keyFolder, developmentKeyFile)), ErrDamaged}
 	}
 	return text, nil
 }

@@ -2,15 +2,24 @@ package registry
 
 import (
 	"fmt"
-	"regexp"
 	"unicode/utf8"
+
+	"github.com/writ-run/writ/capabilities"
 )
 
-var aliasForm = regexp.MustCompile(`^[a-z0-9-]{1,24}$`)
+// worded is an error in words of its own that still matches the one it stands for.
+type worded struct {
+	text string
+	err  error
+}
 
+func (e *worded) Error() string { return e.text }
+func (e *worded) Unwrap() error { return e.err }
+
+// checkAlias holds the same rule as every other room, and is ErrName.
 func checkAlias(alias string) error {
-	if !aliasForm.MatchString(alias) {
-		return fmt.Errorf("alias %+.40q: use 1 to 24 of a-z, 0-9 and -", alias)
+	if err := capabilities.ValidAlias(alias); err != nil {
+		return &worded{fmt.Sprintf("\"%s\" cannot be an %v", capabilities.Printable(alias, 40), err), ErrName}
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -357,4 +358,27 @@ func TestProcessesAgreeOnTheDevelopmentKey(t *testing.T) {
 	}
 	_, err = registrytest.OpenHome(t, home, nil).DevelopmentKey(t.Context())
 	wantError(t, err, registry.ErrUnsafe)
+}
+
+func TestDamagedDevelopmentKeyCanBeReplaced(t *testing.T) {
+	home := t.TempDir()
+	reg := registrytest.OpenHome(t, home, nil)
+	if _, err := reg.DevelopmentKey(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(home, "keys", "development.key")
+	if err := os.WriteFile(path, []byte("junk\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := reg.DevelopmentKey(t.Context())
+	wantError(t, err, registry.ErrDamaged)
+	if want := "the development key " + path + " is damaged: remove that file, and the next build makes a new one"; err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := reg.DevelopmentKey(t.Context()); err != nil {
+		t.Errorf("after doing so: %v", err)
+	}
 }

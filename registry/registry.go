@@ -35,6 +35,8 @@ var (
 	ErrPublisher = errors.New("publisher key changed")
 	ErrCaller    = errors.New("caller has no name or no space")
 	ErrClosed    = errors.New("registry is closed")
+	ErrAuditFull = errors.New("audit is full")
+	ErrName      = errors.New("not a name") // an alias that nothing could be installed under
 )
 
 // Options tune Open; nil is fine.
@@ -42,7 +44,13 @@ type Options struct {
 	LockTimeout time.Duration    // zero: 5 s
 	Now         func() time.Time // nil: time.Now
 
-	step func(point string) // called between the steps that must survive a crash
+	// AuditLimit is how many bytes of call events the home keeps, those of all processes together;
+	// zero: 1 GiB. At the limit Record refuses, and so nothing is done any more that it would tell of;
+	// Audit, VerifyAudit and changes of state go on.
+	AuditLimit int64
+
+	segmentLimit int64              // bytes of a segment; zero: 64 MiB
+	step         func(point string) // called between the steps that must survive a crash
 }
 
 // Registry is one home. Its methods may be used by many goroutines at once.
@@ -69,6 +77,12 @@ func Open(home string, opts *Options) (*Registry, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.AuditLimit <= 0 {
+		o.AuditLimit = defaultAuditLimit
+	}
+	if o.segmentLimit <= 0 {
+		o.segmentLimit = defaultSegmentLimit
+	}
 	h, err := openHome(home, o.LockTimeout, o.step)
 	if err != nil {
 		return nil, err
@@ -78,7 +92,7 @@ func Open(home string, opts *Options) (*Registry, error) {
 		return nil, err
 	}
 	r := &Registry{home: h, store: store, key: key, now: o.Now}
-	r.calls.init(r)
+	r.calls.init(r, o)
 	// The first look proves that the store can be believed; before it nothing is changed.
 	if err := r.dropOrphans(context.Background()); err != nil {
 		return nil, err

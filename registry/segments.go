@@ -63,15 +63,43 @@ func (s *boltStore) OpenSegment(_ context.Context, name string) (io.ReadCloser, 
 
 // Segments implements Store.
 func (s *boltStore) Segments(context.Context) ([]string, error) {
+	var out []string
+	err := s.eachSegment(func(name string, _ fs.DirEntry) error {
+		out = append(out, name)
+		return nil
+	})
+	return out, err
+}
+
+// SegmentBytes implements Store.
+func (s *boltStore) SegmentBytes(context.Context) (int64, error) {
+	var total int64
+	err := s.eachSegment(func(_ string, file fs.DirEntry) error {
+		info, err := file.Info()
+		if errors.Is(err, fs.ErrNotExist) { // archived meanwhile
+			return nil
+		}
+		if err == nil {
+			total += info.Size()
+		}
+		return err
+	})
+	return total, err
+}
+
+func (s *boltStore) eachSegment(each func(name string, file fs.DirEntry) error) error {
 	entries, err := os.ReadDir(s.home.file(auditFolder))
 	if err != nil {
-		return nil, fmt.Errorf("listing segments: %v", err)
+		return fmt.Errorf("listing segments: %v", err)
 	}
-	var out []string
 	for _, e := range entries {
-		if name, ok := strings.CutSuffix(e.Name(), segmentSuffix); ok && segmentForm.MatchString(name) {
-			out = append(out, name)
+		name, ok := strings.CutSuffix(e.Name(), segmentSuffix)
+		if !ok || !segmentForm.MatchString(name) {
+			continue
+		}
+		if err := each(name, e); err != nil {
+			return fmt.Errorf("listing segments: %v", err)
 		}
 	}
-	return out, nil
+	return nil
 }

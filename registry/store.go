@@ -39,6 +39,8 @@ type Store interface {
 	OpenSegment(ctx context.Context, name string) (io.ReadCloser, error)
 	// Segments lists the names of all segments, sorted.
 	Segments(ctx context.Context) ([]string, error)
+	// SegmentBytes is the size of all segments together.
+	SegmentBytes(ctx context.Context) (int64, error)
 
 	// Close frees what the store holds. It is called after everything else.
 	Close() error

@@ -15,39 +15,48 @@ type Report struct {
 	Chains  int      `json:"chains"`
 	Entries int      `json:"entries"`
 	Broken  []string `json:"broken,omitempty"` // one line each: file, line, what
-	// Torn names segments that end in a part of a line: their process was killed while it wrote, or
-	// is writing now. That is no sign of tampering; an entry below a checkpoint is never lost so.
+	// Torn names segments without a proper end, whose process was killed or is writing now: no last
+	// checkpoint says that nothing followed, or they end in a part of a line. That is no sign of
+	// tampering; an entry below a checkpoint is never lost so.
 	Torn []string `json:"torn,omitempty"`
 }
 
 // VerifyAudit walks every chain and every signed checkpoint: an entry that was edited, deleted, moved
-// or cut off below a checkpoint is found, and so is a segment that was deleted as a whole. What no
-// checkpoint covers yet (at most the last minute of a running process) can be cut off unseen.
+// or cut off below a checkpoint is found, and so is a segment that was deleted as a whole.
+//
+// What no checkpoint covers yet can be cut off without being found broken. Durable entries get one
+// within a second, batched ones within a minute or 1,024 entries, and all of them when their process
+// ends in order. A process that was killed leaves at most that window open, and its segment is then
+// named in Report.Torn. Segments that this Registry is writing are not.
 func (r *Registry) VerifyAudit(ctx context.Context) (Report, error) {
-	// The store is read before the segments: they may only have grown since.
+	// The segments are listed, then the store is read, then the segments: what the store knows of may
+	// only have grown since. Other processes make segments meanwhile: one that is listed and not known
+	// is looked up again, and one that is known and not listed is looked for.
+	names, err := r.store.Segments(ctx)
+	if err != nil {
+		return Report{}, fmt.Errorf("verifying audit: %w", err)
+	}
+	own := r.calls.chains()
 	var v verifier
-	err := r.store.View(ctx, func(tx Tx) error {
+	err = r.store.View(ctx, func(tx Tx) error {
 		v = verifier{key: r.key, hashes: map[string]bool{r.key.genesis(): true}, ends: map[string]checkpoint{}}
 		return v.readStore(tx)
 	})
 	if err != nil {
 		return Report{}, fmt.Errorf("verifying audit: %w", err)
 	}
-	names, err := r.store.Segments(ctx)
-	if err != nil {
-		return Report{}, fmt.Errorf("verifying audit: %w", err)
-	}
 	for name := range v.ends {
 		if name != storeChain && !slices.Contains(names, name) {
-			v.broken("%s is missing", segmentFile(name))
+			names = append(names, name) // made after the list was, or missing
 		}
 	}
 	for _, name := range names {
-		if err := v.segment(ctx, r, name); err != nil {
+		if err := v.segment(ctx, r, name, slices.Contains(own, name)); err != nil {
 			return Report{}, fmt.Errorf("verifying audit: %w", err)
 		}
 	}
 	slices.Sort(v.report.Broken)
+	slices.Sort(v.report.Torn)
 	return v.report, nil
 }
 
@@ -61,6 +70,10 @@ type verifier struct {
 
 func (v *verifier) broken(format string, a ...any) {
 	v.report.Broken = append(v.report.Broken, fmt.Sprintf(format, a...))
+}
+
+func (v *verifier) torn(format string, a ...any) {
+	v.report.Torn = append(v.report.Torn, fmt.Sprintf(format, a...))
 }
 
 // readStore checks the checkpoints and the store's own chain.
@@ -94,19 +107,23 @@ func (v *verifier) readStore(tx Tx) error {
 	return nil
 }
 
-func (v *verifier) segment(ctx context.Context, r *Registry, name string) error {
+// segment checks one segment; writing says that this Registry is not done with it.
+func (v *verifier) segment(ctx context.Context, r *Registry, name string, writing bool) error {
 	end, known := v.ends[name]
 	chain := v.chain(name, end.Origin, segmentFile(name)+" line %d")
-	torn, err := r.lines(ctx, name, func(number int, line []byte) error {
-		if number == 1 && !known {
-			v.broken("%s: the store knows nothing of this segment", segmentFile(name))
+	torn, err := r.lines(ctx, name, func(_ int, line []byte) error {
+		if !known {
+			return errUnknownSegment
 		}
 		chain.next(line)
 		return nil
 	})
 	switch {
+	case errors.Is(err, errUnknownSegment):
+		return v.unknown(ctx, r, name)
 	case errors.Is(err, ErrNotFound):
-		return nil // told already
+		v.broken("%s is missing", segmentFile(name))
+		return nil
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case err != nil:
@@ -115,10 +132,35 @@ func (v *verifier) segment(ctx context.Context, r *Registry, name string) error 
 	if known && !v.hashes[end.Origin] {
 		v.broken("%s: it begins after an event that the store does not have", segmentFile(name))
 	}
-	if torn {
-		v.report.Torn = append(v.report.Torn, fmt.Sprintf("%s line %d: it has no end; its process was killed, or is writing it", segmentFile(name), chain.read+1))
-	}
 	chain.finish()
+	switch {
+	case torn:
+		v.torn("%s line %d: it has no end; its process was killed, or is writing it", segmentFile(name), chain.read+1)
+	case known && !end.Ended && !writing:
+		v.torn("%s line %d: it ended without a checkpoint; its process was killed, or is writing it", segmentFile(name), chain.read)
+	}
+	return nil
+}
+
+var errUnknownSegment = errors.New("the store knows nothing of this segment")
+
+// unknown judges a segment with entries that the store did not know when it was read: a process
+// registers its segment before it writes the first one.
+func (v *verifier) unknown(ctx context.Context, r *Registry, name string) error {
+	v.report.Chains--
+	err := r.store.View(ctx, func(tx Tx) error {
+		c, _, err := getCheckpoint(tx, name)
+		if err == nil {
+			err = c.verify(v.key)
+		}
+		return err
+	})
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		v.broken("%s: %v", segmentFile(name), errUnknownSegment)
+	}
 	return nil
 }
 
@@ -186,7 +228,7 @@ func (c *chainCheck) finish() {
 		c.fail("its checkpoint is missing")
 	case ok && c.seq < end.Seq:
 		c.fail(fmt.Sprintf("the audit ends here, but %d entries were signed: the rest was cut off", end.Seq))
-	case ok && c.name == storeChain && c.seq > end.Seq:
+	case ok && (c.name == storeChain || end.Ended) && c.seq > end.Seq:
 		c.fail(fmt.Sprintf("the audit goes on after the signed end %d", end.Seq))
 	}
 }

@@ -33,6 +33,12 @@ type Error struct {
 
 func (e *Error) Error() string { return fmt.Sprintf("%s (code %d)", e.Text, e.Code) }
 
+// Bounds of the header of an HTTP request; an answer's is cut to them.
+const (
+	MaxHeaders     = 64       // fields
+	MaxHeaderBytes = 16 << 10 // of all names and values together
+)
+
 // Header is one HTTP header field. Repeated names are repeated entries.
 type Header struct{ Name, Value string }
 

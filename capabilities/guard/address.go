@@ -44,8 +44,8 @@ type network struct {
 	class  class
 }
 
-// special4 are the IPv4 networks that are not public. Source: IANA IPv4 Special-Purpose Address
-// Registry, without the two that are globally reachable on purpose.
+// special4 are the IPv4 networks that are not for servlets. Source: IANA IPv4 Special-Purpose Address
+// Registry, and RFC 1112 and 5771 for what is multicast.
 var special4 = networks(map[string]class{
 	"0.0.0.0/8":       classNone,
 	"10.0.0.0/8":      classPrivate,

@@ -23,7 +23,9 @@ type Network struct {
 	Lookup func(ctx context.Context, host string) ([]netip.Addr, error)
 	// Roots verify TLS servers, nil: the system's.
 	Roots *x509.CertPool
-	// Loopback are the loopback addresses and ports that may be dialled all the same. Empty outside tests.
+	// Loopback are the loopback addresses and ports that may be dialled all the same. Empty outside
+	// tests: it is how they reach a server of their own through every check but the last one, without
+	// a rule that an operator could switch off.
 	Loopback []netip.AddrPort
 }
 
@@ -46,17 +48,16 @@ type dialer struct {
 	life    context.Context // of the guard: connections are made apart from the request that wants them
 	network Network
 	right   capabilities.HTTPRight
-	plain   bool // the origin is http://
 }
 
 // transport returns the connections of a capability.
-func (g *Guard) transport(id string, to origin, right capabilities.HTTPRight) *http.Transport {
+func (g *Guard) transport(id string, right capabilities.HTTPRight) *http.Transport {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if t, ok := g.transports[id]; ok {
 		return t
 	}
-	d := dialer{life: g.lifetime(), network: g.network, right: right, plain: to.scheme == "http"}
+	d := dialer{life: g.lifetime(), network: g.network, right: right}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true) // no h2: extended CONNECT and pushed streams have no place here
 	t := &http.Transport{
@@ -111,9 +112,6 @@ func (d dialer) dial(ctx context.Context, _, address string) (net.Conn, error) {
 }
 
 func (d dialer) lookup(ctx context.Context, host string) ([]netip.Addr, error) {
-	if a, err := netip.ParseAddr(host); err == nil {
-		return []netip.Addr{a}, nil
-	}
 	if d.network.Lookup != nil {
 		return d.network.Lookup(ctx, host)
 	}
@@ -131,7 +129,9 @@ func (d dialer) control(_ context.Context, _, address string, _ syscall.RawConn)
 	return d.permit(to)
 }
 
-// permit decides on an address that is about to be dialled.
+// permit decides on an address that is about to be dialled. The origin is a name by then, always of
+// https: an operator who opens a private network (Private) opens addresses that the name may have,
+// not a second way to write an origin.
 func (d dialer) permit(to netip.AddrPort) error {
 	a := unwrap(to.Addr())
 	if slices.Contains(d.network.Loopback, netip.AddrPortFrom(a, to.Port())) {
@@ -144,8 +144,6 @@ func (d dialer) permit(to netip.AddrPort) error {
 		return nil
 	case kind != classPublic:
 		return &addressError{rule: "the address is not public: " + kind.name()}
-	case d.plain:
-		return &addressError{rule: "plain http to a public address"}
 	}
 	return nil
 }

@@ -89,7 +89,10 @@ func (g *Guard) Seek(number effect.Handle, offset int64, whence int) (int64, eff
 		return 0, errno
 	}
 	if h.kind == effect.TypeDirectory {
-		if offset == 0 && whence == io.SeekStart { // how libraries rewind a listing
+		if offset == 0 && whence == io.SeekStart { // how some libraries rewind a listing
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			h.begun = false
 			return 0, effect.Success
 		}
 		return 0, effect.ErrIsDir

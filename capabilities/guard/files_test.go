@@ -3,6 +3,7 @@ package guard_test
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -291,6 +292,42 @@ func TestReadDirInPages(t *testing.T) {
 	if page, errno := g.ReadDir(d, 1, -1); len(page) != 0 || errno != effect.Success {
 		t.Errorf("an invented limit: %v, %d", page, errno)
 	}
+}
+
+// To list a directory again needs no room beside the listing that it replaces, and to ask again for a
+// first page does not read the directory again: a guest with room for one entry must not make the
+// host read all of them each time.
+func TestListingAgain(t *testing.T) {
+	dir := folder(t)
+	for i := range 100 {
+		write(t, filepath.Join(dir, fmt.Sprintf("%02d", i)), "")
+	}
+	g, d, j := opened(t, dir, capabilities.ModeRead)
+	first := func(h effect.Handle, want string) {
+		t.Helper()
+		if page, errno := g.ReadDir(h, 0, 1); errno != effect.Success || page[0].Name != want {
+			t.Fatalf("%v, errno %d", page, errno)
+		}
+	}
+	for range 1000 {
+		first(d, "00")
+	}
+	if n := len(j.lines()); n != 1 {
+		t.Errorf("the directory was read %d times", n)
+	}
+	// What rewinds: the end, a later page, a seek.
+	os.Remove(filepath.Join(dir, "00"))
+	first(d, "00")
+	g.ReadDir(d, 1, 1)
+	first(d, "01")
+	os.Remove(filepath.Join(dir, "01"))
+	if _, errno := g.Seek(d, 0, io.SeekStart); errno != effect.Success {
+		t.Error(errno)
+	}
+	first(d, "02")
+	g.ReadDir(d, 0, 1000)
+	os.Remove(filepath.Join(dir, "02"))
+	first(d, "03")
 }
 
 func TestReadDirTellsWhatStatTells(t *testing.T) {

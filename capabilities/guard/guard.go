@@ -6,7 +6,8 @@
 //
 //  1. [New] pins every granted directory and refuses a policy that it cannot enforce.
 //  2. The sandbox asks for files, configuration values and HTTP exchanges, from any goroutine.
-//  3. [Guard.End] stops what still runs and closes every handle; later requests are refused.
+//  3. [Guard.End] stops what still runs, closes every handle and records how often the last refusal
+//     was repeated; later requests are refused.
 package guard
 
 import (
@@ -95,7 +96,7 @@ func (g *Guard) End() error {
 		return nil
 	}
 	g.end()
-	errs := []error{g.files.stop()}
+	errs := []error{g.ledger.end(), g.files.stop()}
 	for _, m := range g.mounts {
 		errs = append(errs, m.close())
 	}

@@ -333,9 +333,19 @@ func TestNothingHappensUnrecorded(t *testing.T) {
 	_, read := g.Open(t.Context(), effect.Open{Dir: d, Path: "a", Read: true})
 	_, create := g.Open(t.Context(), effect.Open{Dir: d, Path: "new", Write: true, Create: true})
 	_, cut := g.Open(t.Context(), effect.Open{Dir: d, Path: "a", Write: true, Truncate: true})
+	entries, list := g.ReadDir(d, 0, 10)
+	described, stat := g.StatAt(d, "a", true)
+	_, readlink := g.ReadLink(d, "a")
+	_, missing := g.Open(t.Context(), effect.Open{Dir: d, Path: "gone", Read: true})
+	_, statMissing := g.StatAt(d, "gone", true)
+	if len(entries) != 0 || described != (effect.Stat{}) {
+		t.Errorf("told %v, %+v", entries, described)
+	}
 	for what, errno := range map[string]effect.Errno{
 		"open": read, "create": create, "truncate": cut, "mkdir": g.Mkdir(d, "dir"), "unlink": g.Unlink(d, "a"),
 		"rename": g.Rename(d, "a", d, "b"), "resize": g.SetSize(h, 0), "touch": g.SetTimes(h, 1, 1),
+		"list": list, "stat": stat, "readlink": readlink, "open a name that is not there": missing, "stat one": statMissing,
+		"make a folder that is there": g.Mkdir(d, "a"), "remove a file as a folder": g.Rmdir(d, "a"), "move what is not there": g.Rename(d, "c", d, "b"),
 	} {
 		if errno != effect.ErrIO {
 			t.Errorf("%s: errno %d, want EIO", what, errno)
@@ -348,15 +358,47 @@ func TestNothingHappensUnrecorded(t *testing.T) {
 	}
 }
 
+// What tells of names is recorded as well: a listing when the directory is read, a look at a name once
+// in a call.
+func TestLooksAreRecorded(t *testing.T) {
+	dir := folder(t)
+	write(t, filepath.Join(dir, "a"), "text")
+	write(t, filepath.Join(dir, "b"), "text")
+	if err := os.Symlink("a", filepath.Join(dir, "link")); err != nil {
+		t.Skip("no symbolic links here:", err)
+	}
+	g, d, j := opened(t, dir, capabilities.ModeFull)
+	for range 3 {
+		g.StatAt(d, "a", true)
+		g.StatAt(d, "./b", true)
+		g.ReadLink(d, "link")
+		g.StatAt(d, "gone", true)
+		g.Open(t.Context(), effect.Open{Dir: d, Path: "gone", Read: true})
+		g.Open(t.Context(), effect.Open{Dir: d, Path: "none", Read: true})
+		g.Mkdir(d, "a")
+	}
+	for range 2 {
+		g.ReadDir(d, 0, 1) // too little room for the guest
+		g.ReadDir(d, 0, 2)
+		g.ReadDir(d, 2, 10)
+	}
+	want := []string{
+		"allow stat d0:/d0/a", "allow stat d0:/d0/b", "allow readlink d0:/d0/link", "allow stat d0:/d0/gone", "allow stat d0:/d0/none",
+		"allow list d0:/d0", "allow list d0:/d0",
+	}
+	if got := j.lines(); !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
 // Records name what the guest asked for in the guest's words.
 func TestRecords(t *testing.T) {
 	dir := folder(t)
 	g, d, j := opened(t, dir, capabilities.ModeFull)
-	h, errno := g.Open(t.Context(), effect.Open{Dir: d, Path: "./sub/../a//", Write: true, Create: true})
-	if errno == effect.Success {
+	if _, errno := g.Open(t.Context(), effect.Open{Dir: d, Path: "./sub/../a//", Write: true, Create: true}); errno == effect.Success {
 		t.Fatal("a file was created under a directory's name")
 	}
-	h, errno = g.Open(t.Context(), effect.Open{Dir: d, Path: ".//a", Write: true, Create: true})
+	h, errno := g.Open(t.Context(), effect.Open{Dir: d, Path: ".//a", Write: true, Create: true})
 	if errno != effect.Success {
 		t.Fatal(errno)
 	}
@@ -386,10 +428,15 @@ func TestRecords(t *testing.T) {
 func TestEnd(t *testing.T) {
 	dir := folder(t)
 	write(t, filepath.Join(dir, "a"), "text")
-	g, d, _ := opened(t, dir, capabilities.ModeFull)
+	policy := granting(capabilities.FSRight{Path: dir, Mode: capabilities.ModeFull})
+	policy.Rights.Config, policy.Values = []string{"K"}, map[string]string{"K": "value"}
+	g, d := open(t, guard.Config{Policy: policy}), effect.FirstHandle
 	h, errno := g.Open(t.Context(), effect.Open{Dir: d, Path: "a", Read: true})
 	if errno != effect.Success {
 		t.Fatal(errno)
+	}
+	if _, err := g.Config(t.Context(), "K"); err != nil {
+		t.Fatal(err)
 	}
 	for range 2 {
 		if err := g.End(); err != nil {

@@ -23,7 +23,8 @@ type handle struct {
 
 	mu       sync.Mutex // guards what follows
 	position int64
-	entries  []effect.Entry // of a directory, since its first page was asked for
+	listing  []effect.Entry // of a directory, since its first page was asked for
+	begun    bool           // listing is there, and nothing behind its first page was asked for
 }
 
 // table numbers the open handles of one call. Numbers are the call's own: one kept from another call
@@ -139,8 +140,7 @@ func (g *Guard) Close(number effect.Handle) effect.Errno {
 		return errno
 	}
 	h.mu.Lock()
-	g.spent.list(-len(h.entries))
-	h.entries = nil
+	g.forget(h)
 	h.mu.Unlock()
 	if h.file == nil {
 		return effect.Success

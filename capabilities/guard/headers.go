@@ -9,13 +9,9 @@ import (
 	"github.com/writ-run/writ/capabilities/effect"
 )
 
-const (
-	maxHeaders     = 64       // fields of one message
-	maxHeaderBytes = 16 << 10 // of names and values together
-	userAgent      = "writ"   // unless the guest names itself
-)
+const userAgent = "writ" // unless the guest names itself
 
-var errHeader = errors.New("a header is not allowed, or is too long")
+var errHeader = errors.New("a header is not allowed")
 
 // requestHeaders are the fields that a guest may set, besides X- fields and those of interfaces that
 // name their version ("Notion-Version"). It is a list of
@@ -54,24 +50,26 @@ var answerHeaders = []string{
 var answerPrefixes = []string{"ratelimit", "x-ratelimit", "x-rate-limit", "x-total", "x-page", "x-per-page", "x-next", "x-prev"}
 
 // requestHeader checks a guest's fields and adds the host's own.
-func requestHeader(fields []effect.Header) (http.Header, error) {
-	if len(fields) > maxHeaders {
-		return nil, errHeader
+func requestHeader(fields []effect.Header) (http.Header, *effect.Error) {
+	size := 0
+	for _, f := range fields {
+		size += len(f.Name) + len(f.Value)
+	}
+	if len(fields) > effect.MaxHeaders || size > effect.MaxHeaderBytes {
+		return nil, &effect.Error{Code: effect.Limit, Text: "the request has more headers, or longer ones, than may be sent"}
 	}
 	header := http.Header{
 		"User-Agent":      {userAgent},
 		"Accept-Encoding": {"gzip"}, // ours alone: what is unpacked here is bounded here
 	}
-	total := 0
 	seen := make(map[string]bool)
 	for _, f := range fields {
 		name := strings.ToLower(f.Name)
-		total += len(f.Name) + len(f.Value)
-		if total > maxHeaderBytes || !allowedInRequest(name) || !plainValue(f.Value) {
-			return nil, errHeader
+		if !allowedInRequest(name) || !plainValue(f.Value) {
+			return nil, invalid(errHeader)
 		}
 		if seen[name] && slices.Contains(singleHeaders, name) {
-			return nil, errHeader
+			return nil, invalid(errHeader)
 		}
 		if name == "user-agent" {
 			header.Set(name, f.Value)
@@ -113,7 +111,7 @@ func answerHeader(header http.Header) []effect.Header {
 		}
 		for _, value := range header[name] {
 			total += len(name) + len(value)
-			if len(fields) == maxHeaders || total > maxHeaderBytes {
+			if len(fields) == effect.MaxHeaders || total > effect.MaxHeaderBytes {
 				return fields
 			}
 			if plainValue(value) {

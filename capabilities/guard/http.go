@@ -5,7 +5,6 @@ import (
 	"context"
 	"io"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"slices"
 	"time"
@@ -20,9 +19,6 @@ const (
 	maxExchanging   = 4                // exchanges of one call at once; more wait
 	defaultExchange = 60 * time.Second // for a whole fetch, when the caller set no deadline
 )
-
-// methods are what a grant can name. CONNECT would be a tunnel, TRACE an echo of injected headers.
-var methods = []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 // exchange is a request that matched its grant: nothing in it is the guest's spelling any more.
 type exchange struct {
@@ -115,7 +111,7 @@ func (g *Guard) send(ctx context.Context, x exchange) (*http.Response, *effect.E
 	if err != nil {
 		return nil, &effect.Error{Code: effect.Invalid, Text: errURLPath.Error()}
 	}
-	resp, err := g.transport(x.capability, x.origin, x.right).RoundTrip(req)
+	resp, err := g.transport(x.capability, x.right).RoundTrip(req)
 	if err != nil {
 		return nil, g.unanswered(ctx, x, err)
 	}
@@ -136,10 +132,10 @@ func (g *Guard) match(req effect.HTTPRequest) (exchange, *effect.Error) {
 		return exchange{}, &effect.Error{Code: effect.Unsupported, Text: "this grant needs auth or parameter limits, which this Writ does not build yet"}
 	}
 	to, ok := parseOrigin(right.Origin)
-	if !ok || to.addr.IsValid() && !g.opened(right, to) {
+	if !ok {
 		return exchange{}, denied("the granted origin is not one that may be reached")
 	}
-	if !slices.Contains(methods, req.Method) || !slices.Contains(right.Methods, req.Method) {
+	if !capabilities.ValidMethod(req.Method) || !slices.Contains(right.Methods, req.Method) {
 		return exchange{}, denied("the method is not granted")
 	}
 	path, decoded, err := canonicalPath(req.Path)
@@ -152,9 +148,9 @@ func (g *Guard) match(req effect.HTTPRequest) (exchange, *effect.Error) {
 	if err := checkQuery(req.Query); err != nil {
 		return exchange{}, invalid(err)
 	}
-	header, err := requestHeader(req.Header)
-	if err != nil {
-		return exchange{}, invalid(err)
+	header, refusal := requestHeader(req.Header)
+	if refusal != nil {
+		return exchange{}, refusal
 	}
 	if len(req.Body) > maxRequestBody {
 		return exchange{}, &effect.Error{Code: effect.Limit, Text: "the request body is too large"}
@@ -168,18 +164,10 @@ func (g *Guard) match(req effect.HTTPRequest) (exchange, *effect.Error) {
 	}, nil
 }
 
-// opened reports that an origin written as an address lies in a network that the operator opened. No
-// other address can be an origin: a certificate and an approval speak of names.
-func (g *Guard) opened(right capabilities.HTTPRight, to origin) bool {
-	listed := func(p netip.AddrPort) bool { return p.String() == to.address() }
-	within := func(p netip.Prefix) bool { return p.Contains(to.addr) }
-	return slices.ContainsFunc(right.Private, within) || slices.ContainsFunc(g.network.Loopback, listed)
-}
-
 // request builds what is sent. What was matched must be what is sent, so the URL is checked to come
 // out as the canonical path.
 func (x exchange) request(ctx context.Context) (*http.Request, error) {
-	u := &url.URL{Scheme: x.origin.scheme, Host: x.origin.authority(), Path: x.decoded, RawPath: x.path, RawQuery: x.query}
+	u := &url.URL{Scheme: "https", Host: x.origin.authority, Path: x.decoded, RawPath: x.path, RawQuery: x.query}
 	if u.EscapedPath() != x.path {
 		return nil, errURLPath
 	}
@@ -187,7 +175,7 @@ func (x exchange) request(ctx context.Context) (*http.Request, error) {
 	if err != nil {
 		return nil, errURLPath
 	}
-	if req.URL.EscapedPath() != x.path || req.URL.Host != x.origin.authority() || req.URL.RawQuery != x.query {
+	if req.URL.EscapedPath() != x.path || req.URL.Host != x.origin.authority || req.URL.RawQuery != x.query {
 		return nil, errURLPath
 	}
 	req.Header = x.header.Clone()

@@ -178,8 +178,8 @@ func TestRefusedBeforeAnythingIsSent(t *testing.T) {
 		"deny a body on GET":              {req(func(r *effect.HTTPRequest) { r.Body = []byte("x") }), effect.Invalid},
 		"deny a body that is too large":   {req(func(r *effect.HTTPRequest) { r.Method, r.Body = "POST", make([]byte, 9<<20) }), effect.Limit},
 		"deny a long query":               {req(func(r *effect.HTTPRequest) { r.Query = strings.Repeat("a", 9<<10) }), effect.Invalid},
-		"deny 65 headers":                 {req(func(r *effect.HTTPRequest) { r.Header = slices.Repeat([]effect.Header{{Name: "X-A", Value: "1"}}, 65) }), effect.Invalid},
-		"deny 17 KiB of headers":          {header("X-A", strings.Repeat("a", 17<<10)), effect.Invalid},
+		"deny 65 headers":                 {req(func(r *effect.HTTPRequest) { r.Header = slices.Repeat([]effect.Header{{Name: "X-A", Value: "1"}}, 65) }), effect.Limit},
+		"deny 17 KiB of headers":          {header("X-A", strings.Repeat("a", 17<<10)), effect.Limit},
 		"deny two content types": {req(func(r *effect.HTTPRequest) {
 			r.Header = []effect.Header{{Name: "Content-Type", Value: "a/b"}, {Name: "content-type", Value: "c/d"}}
 		}), effect.Invalid},
@@ -333,22 +333,51 @@ func TestRebinding(t *testing.T) {
 	}
 }
 
-// Plain http goes to networks that the operator opened, and nowhere else.
-func TestPlainHTTP(t *testing.T) {
+// Plain http goes nowhere, not even to an address that may be dialled.
+func TestPlainHTTPIsRefused(t *testing.T) {
 	u := servePlain(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "plain") })
 	g, _ := u.guard(t, u.right())
-	if resp, err := g.Fetch(t.Context(), get("/v1/x")); err != nil || string(resp.Body) != "plain" {
-		t.Errorf("on a listed address: %v", err)
+	if _, err := g.Fetch(t.Context(), get("/v1/x")); code(err) != effect.Denied || u.hits.Load() != 0 || u.lookups.Load() != 0 {
+		t.Errorf("got %v, %d requests, %d lookups", err, u.hits.Load(), u.lookups.Load())
 	}
-	u.network.Lookup = func(context.Context, string) ([]netip.Addr, error) {
-		return []netip.Addr{netip.MustParseAddr("93.184.216.34")}, nil
+}
+
+// A method that no manifest can ask for does nothing, whatever a grant says.
+func TestMethodsThatNoManifestHas(t *testing.T) {
+	u := serve(t, func(http.ResponseWriter, *http.Request) {})
+	right := u.right()
+	right.Methods = []string{"GET", "OPTIONS", "CONNECT", "TRACE", "PROPFIND", "get", ""}
+	g, _ := u.guard(t, right)
+	for _, method := range right.Methods[1:] {
+		req := get("/v1/x")
+		req.Method = method
+		if _, err := g.Fetch(t.Context(), req); code(err) != effect.Denied || u.hits.Load() != 0 {
+			t.Errorf("%q: %v, %d requests", method, err, u.hits.Load())
+		}
 	}
-	g, j := u.guard(t, u.right())
-	if _, err := g.Fetch(t.Context(), get("/v1/x")); code(err) != effect.Denied {
-		t.Errorf("to a public address: %v", err)
+	if _, err := g.Fetch(t.Context(), get("/v1/x")); err != nil {
+		t.Errorf("control: %v", err)
 	}
-	if last := j.events[len(j.events)-1]; last.Reason != "plain http to a public address" {
-		t.Errorf("last record %+v", last)
+}
+
+// All that may be sent is sent: 64 fields, 16 KiB together.
+func TestHeadersAtTheirLimit(t *testing.T) {
+	fields, size := 0, 0
+	u := serve(t, func(_ http.ResponseWriter, r *http.Request) {
+		fields = len(r.Header["X-A"])
+		for _, v := range r.Header["X-A"] {
+			size += len("X-A") + len(v)
+		}
+	})
+	g, _ := u.guard(t, u.right())
+	req := get("/v1/x")
+	req.Header = slices.Repeat([]effect.Header{{Name: "X-A", Value: strings.Repeat("a", effect.MaxHeaderBytes/effect.MaxHeaders-3)}}, effect.MaxHeaders)
+	if _, err := g.Fetch(t.Context(), req); err != nil || fields != 64 || size != 16<<10 {
+		t.Errorf("got %v, %d fields of %d bytes", err, fields, size)
+	}
+	req.Header[0].Value += "a"
+	if _, err := g.Fetch(t.Context(), req); code(err) != effect.Limit {
+		t.Errorf("one byte more: %v", err)
 	}
 }
 
@@ -469,19 +498,22 @@ func TestAuthAndParamsAreRefused(t *testing.T) {
 	}
 }
 
-// An address as origin needs the operator's network around it.
-func TestAddressAsOrigin(t *testing.T) {
+// An address is no origin, not even one that may be dialled or was opened.
+func TestAddressAsOriginIsRefused(t *testing.T) {
 	u := serve(t, func(http.ResponseWriter, *http.Request) {})
 	right := u.right()
 	right.Origin = "https://" + u.at.String()
-	g, _ := u.guard(t, right)
-	if _, err := g.Fetch(t.Context(), get("/v1/x")); err != nil {
-		t.Errorf("a listed address: %v", err)
-	}
-	u.network.Loopback = nil
 	right.Private = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+	g, _ := u.guard(t, right)
+	if _, err := g.Fetch(t.Context(), get("/v1/x")); code(err) != effect.Denied || u.hits.Load() != 0 {
+		t.Errorf("got %v, %d requests", err, u.hits.Load())
+	}
+	// By name, what the operator opened does not open loopback.
+	right = u.right()
+	right.Private = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+	u.network.Loopback = nil
 	g, _ = u.guard(t, right)
-	if _, err := g.Fetch(t.Context(), get("/v1/x")); code(err) != effect.Denied || u.hits.Load() != 1 {
+	if _, err := g.Fetch(t.Context(), get("/v1/x")); code(err) != effect.Denied || u.hits.Load() != 0 {
 		t.Errorf("loopback, opened by mistake: %v", err)
 	}
 }

@@ -2,8 +2,13 @@ package guard
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"net/netip"
+	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -48,26 +53,171 @@ func TestOtherVolumeIsRefused(t *testing.T) {
 	}
 }
 
-// A flood of requests must not fill the audit: past the limit nothing is recorded, nothing allowed.
-func TestEventsAreBounded(t *testing.T) {
-	n := 0
-	g, err := New(Config{Recorder: recorderFunc(func(e Event) { n++ })})
+// A flood of requests must not fill the audit: past the limit one event tells so, then nothing is
+// recorded and nothing allowed. The limit counts what is written, not requests.
+func TestAuditOfACallIsBounded(t *testing.T) {
+	for intent, target := range map[string]func(i int) string{
+		"short names":       func(i int) string { return strconv.Itoa(i) },
+		"long names":        func(i int) string { return strconv.Itoa(i) + strings.Repeat("n", 8000) },
+		"names of escapes":  func(i int) string { return strconv.Itoa(i) + strings.Repeat("\u200b", 2000) },
+		"names not of text": func(i int) string { return strconv.Itoa(i) + strings.Repeat("\xff", 4000) },
+	} {
+		for _, refusal := range []string{"", "key is not declared"} {
+			t.Run(intent+" "+refusal, func(t *testing.T) {
+				n, size, last := 0, 0, Event{}
+				g, err := New(Config{Recorder: recorderFunc(func(e Event) {
+					raw, _ := json.Marshal(e)
+					n, size, last = n+1, size+len(raw), e
+				})})
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer g.End()
+				for i := range maxRecorded/eventCost + 1 {
+					if err := g.decide(t.Context(), capabilities.KindConfig, "get", target(i), refusal); err == errTooMany {
+						break
+					}
+				}
+				if last.Decision != "deny" || last.Reason != errTooMany.Error() {
+					t.Errorf("after %d events the last is %.200v", n, last)
+				}
+				if size > 3*maxRecorded {
+					t.Errorf("%d events of %d bytes", n, size)
+				}
+				before := n
+				for range 10 {
+					if err := g.decide(t.Context(), capabilities.KindConfig, "get", "K", refusal); err != errTooMany {
+						t.Errorf("got %v", err)
+					}
+				}
+				if _, err := g.Config(t.Context(), "K"); err == nil || err.Code != effect.Limit {
+					t.Errorf("got %v", err)
+				}
+				if n != before {
+					t.Errorf("%d events after the last", n-before)
+				}
+			})
+		}
+	}
+}
+
+// A refusal that is asked for again and again is counted, and the count recorded before anything else
+// is, or at the end. What is allowed is recorded each time.
+func TestRepeatedRefusalsAreCounted(t *testing.T) {
+	var events []string
+	g, err := New(Config{Recorder: recorderFunc(func(e Event) {
+		events = append(events, fmt.Sprintf("%s %s %d", e.Decision, e.Target, e.Repeated))
+	}), Policy: capabilities.Policy{Rights: capabilities.Rights{Config: []string{"K"}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range strings.Fields("A A A K K B A A A A") {
+		g.Config(t.Context(), key)
+	}
+	want := "deny A 0, deny A 2, allow K 0, allow K 0, deny B 0, deny A 0"
+	if got := strings.Join(events, ", "); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	for range 2 {
+		if err := g.End(); err != nil {
+			t.Error(err)
+		}
+	}
+	if got := strings.Join(events, ", "); got != want+", deny A 3" {
+		t.Errorf("at the end %s", got)
+	}
+	if allowed, denied := g.Effects(); allowed != 2 || denied != 8 {
+		t.Errorf("%d allowed, %d denied", allowed, denied)
+	}
+}
+
+// The record of a refusal is cut, that of an effect is not: a long way round must not hide a name.
+func TestTargetsAreCutOnlyWhenRefused(t *testing.T) {
+	var last Event
+	g, err := New(Config{Recorder: recorderFunc(func(e Event) { last = e })})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer g.End()
-	for range maxEvents {
-		g.Config(t.Context(), "K")
+	long := strings.Repeat("a/../", 700) + "private/\u202e" + strings.Repeat("b/../", 100) + "name"
+	g.decide(t.Context(), capabilities.KindFS, "open", long, "")
+	if want := strings.ReplaceAll(long, "\u202e", `\u202e`); last.Target != want {
+		t.Errorf("allowed: %q", last.Target)
 	}
-	if _, err := g.Config(t.Context(), "K"); err == nil || err.Code != effect.Limit {
-		t.Errorf("got %v", err)
+	g.decide(t.Context(), capabilities.KindFS, "open", strings.Repeat("é", 400), ruleEscape)
+	if want := strings.Repeat("é", 256) + "…"; last.Target != want {
+		t.Errorf("refused: %q", last.Target)
 	}
-	for range 10 {
-		g.Config(t.Context(), "K")
+}
+
+// A new listing of a directory takes the room of the one that it replaces, and what the host reads for
+// a guest that rewinds and rewinds is bounded.
+func TestListingQuotas(t *testing.T) {
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
 	}
-	if n != maxEvents+1 {
-		t.Errorf("%d events recorded, want %d", n, maxEvents+1)
+	for i := range 60 {
+		if err := os.WriteFile(filepath.Join(dir, strconv.Itoa(i)), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
+	right := capabilities.FSRight{Guest: "/d", Path: dir, Mode: capabilities.ModeRead}
+	g, err := New(Config{Recorder: forgetful{}, Policy: capabilities.Policy{
+		Rights: capabilities.Rights{FS: map[string]capabilities.FSRight{"d": right}}, Preopens: []capabilities.FSRight{right},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.End()
+	list := func(want effect.Errno) {
+		t.Helper()
+		page, errno := g.ReadDir(3, 0, 100)
+		if errno != want || errno == effect.Success && len(page) != 60 {
+			t.Errorf("%d entries, errno %d, want %d", len(page), errno, want)
+		}
+	}
+	g.spent.listed = maxListed - 100 // room for one listing, not for two
+	for range 5 {
+		list(effect.Success)
+	}
+	g.spent.listed = maxListed + 1
+	list(effect.ErrDQuot)
+	g.spent.listed = 0
+	g.spent.read = maxRead - 100
+	list(effect.Success)
+	list(effect.ErrDQuot)
+}
+
+// What the guard matches is never looser than what the approval and the policy reckon with.
+func FuzzMatchingIsNeverLooser(f *testing.F) {
+	for _, seed := range []struct{ path, grant, origin string }{
+		{"/v1/a", "/v1/", "https://api.acme.test"}, {"/v1", "/v1", "https://api.acme.test:8443"}, {"/v1/%41", "/v1/", "https://API.acme.test"},
+		{"/v1/a%20b", "/v1/a%20b", "http://api.acme.test"}, {"/v10", "/v1", "https://10.0.0.1"}, {"/v1/*", "/v1/", "https://[::1]"},
+		{"/é", "/%C3%A9", "https://acme.test:443"}, {"/a", "/a/../", "https://metadata.google.internal"}, {"/" + strings.Repeat("a", 600), "/", "https://0x7f.1"},
+		{"/v1/a", "/v1/;", "user"}, {"/a//b", "/a/", "https://localhost"}, {"/a/", "/a//", "https://a.localdomain"},
+	} {
+		f.Add(seed.path, seed.grant, seed.origin)
+	}
+	escape := regexp.MustCompile(`%..|\*`) // a letter of a path, to rules that know no escapes
+	f.Fuzz(func(t *testing.T, path, grant, from string) {
+		if o, ok := parseOrigin(from); ok {
+			if canonical, err := capabilities.ParseOrigin(from); err != nil || canonical != from || "https://"+o.authority != from {
+				t.Fatalf("%q is read as %q, canonical %q, %v", from, o, canonical, err)
+			}
+		}
+		canonical, _, err := canonicalPath(path)
+		if err != nil {
+			return
+		}
+		within := withinPaths(canonical, []string{grant})
+		if plain := escape.ReplaceAllString(canonical, "x"); len(plain) <= 512 && within && !capabilities.PathCovers(grant, plain) {
+			t.Fatalf("grant %q covers %q here, and not in the policy", grant, canonical)
+		}
+		if canonical == path && capabilities.PathCovers(grant, path) && !within {
+			t.Fatalf("grant %q covers %q in the policy, and not here", grant, path)
+		}
+	})
 }
 
 type recorderFunc func(Event)
@@ -129,7 +279,7 @@ func FuzzCanonicalPath(f *testing.F) {
 				t.Fatalf("%q gives %q, which has %q", path, canonical, bad)
 			}
 		}
-		x := exchange{origin: origin{scheme: "https", host: "api.acme.test", port: "443"}, method: "GET", path: canonical, decoded: decoded}
+		x := exchange{origin: origin{authority: "api.acme.test"}, method: "GET", path: canonical, decoded: decoded}
 		req, err := x.request(t.Context())
 		if err != nil || req.URL.RequestURI() != canonical {
 			t.Fatalf("%q is sent as %v, %v", canonical, req, err)
@@ -179,10 +329,8 @@ func TestPermit(t *testing.T) {
 		allowed bool
 	}{
 		{"allow a public address", dialer{}, "1.1.1.1:443", true},
-		{"deny plain http to it", dialer{plain: true}, "1.1.1.1:80", false},
 		{"deny a private address", dialer{}, "192.168.1.5:443", false},
 		{"allow it when opened", dialer{right: capabilities.HTTPRight{Private: lan}}, "192.168.1.5:443", true},
-		{"allow plain http to it", dialer{right: capabilities.HTTPRight{Private: lan}, plain: true}, "192.168.1.5:80", true},
 		{"allow it mapped", dialer{right: capabilities.HTTPRight{Private: lan}}, "[::ffff:192.168.1.5]:443", true},
 		{"allow a unique local address when opened", dialer{right: capabilities.HTTPRight{Private: lan}}, "[fd12::5]:443", true},
 		{"deny the neighbour network", dialer{right: capabilities.HTTPRight{Private: lan}}, "192.168.2.5:443", false},
@@ -196,7 +344,7 @@ func TestPermit(t *testing.T) {
 		{"deny everything's own address though opened", dialer{right: capabilities.HTTPRight{Private: everything}}, "0.0.0.0:80", false},
 		{"deny 6to4 though opened", dialer{right: capabilities.HTTPRight{Private: everything}}, "[2002:7f00:1::1]:80", false},
 		{"deny a zone though opened", dialer{right: capabilities.HTTPRight{Private: everything}}, "[fe80::1%1]:80", false},
-		{"allow a test's address", dialer{network: Network{Loopback: test}, plain: true}, "127.0.0.1:8080", true},
+		{"allow a test's address", dialer{network: Network{Loopback: test}}, "127.0.0.1:8080", true},
 		{"deny another port of it", dialer{network: Network{Loopback: test}}, "127.0.0.1:8081", false},
 		{"deny another address of it", dialer{network: Network{Loopback: test}}, "127.0.0.2:8080", false},
 	} {

@@ -37,6 +37,9 @@ type fileRequest struct {
 	ctx    context.Context // of the request, for its records
 	action string
 	target string
+
+	looked   bool // at the disk
+	recorded bool
 }
 
 // ask starts a file request that has no context of its own.
@@ -46,13 +49,38 @@ func (g *Guard) ask(action string) *fileRequest {
 
 // refuse records that rule turned the request away.
 func (r *fileRequest) refuse(rule string, errno effect.Errno) effect.Errno {
+	r.recorded = true
 	r.guard.decide(r.ctx, capabilities.KindFS, r.action, r.target, rule)
 	return errno
 }
 
 // allow records that the effect may happen; anything but Success means that it may not.
 func (r *fileRequest) allow() effect.Errno {
-	switch r.guard.decide(r.ctx, capabilities.KindFS, r.action, r.target, "") {
+	r.recorded = true
+	return permission(r.guard.decide(r.ctx, capabilities.KindFS, r.action, r.target, ""))
+}
+
+// allowLook is allow for a request that tells a name's file and changes nothing.
+func (r *fileRequest) allowLook() effect.Errno {
+	r.recorded = true
+	return permission(r.guard.decideLook(r.ctx, r.action, r.target))
+}
+
+// tell ends a request that may have failed on what lies on the disk before it came to a decision. Its
+// errno tells the guest what a stat would have told it (whether there is such a name, and of what
+// kind), so it is recorded as one, or not told.
+func (r *fileRequest) tell(errno *effect.Errno) {
+	if *errno == effect.Success || !r.looked || r.recorded {
+		return
+	}
+	r.action = "stat"
+	if refused := r.allowLook(); refused != effect.Success {
+		*errno = refused
+	}
+}
+
+func permission(err error) effect.Errno {
+	switch err {
 	case nil:
 		return effect.Success
 	case errUnrecorded:
@@ -121,6 +149,7 @@ func (r *fileRequest) locateToChange(number effect.Handle, path string) (locatio
 // onVolume opens the directory name below the mount to see that it lies on the granted directory's
 // volume: a mount inside a grant is not part of what the operator saw.
 func (r *fileRequest) onVolume(at location, name string) effect.Errno {
+	r.looked = true
 	f, err := at.root.OpenFile(name, os.O_RDONLY|openFlags|directoryFlag, 0)
 	if err != nil {
 		return r.failed(err)

@@ -8,8 +8,9 @@ import (
 )
 
 // Mkdir creates a directory, of mode 0777 under the host's umask.
-func (g *Guard) Mkdir(dir effect.Handle, path string) effect.Errno {
+func (g *Guard) Mkdir(dir effect.Handle, path string) (errno effect.Errno) {
 	r := g.ask("mkdir")
+	defer r.tell(&errno)
 	at, errno := r.locateToChange(dir, path)
 	if errno != effect.Success {
 		return errno
@@ -39,8 +40,9 @@ func (g *Guard) Unlink(dir effect.Handle, path string) effect.Errno {
 	return g.remove("unlink", dir, path, false)
 }
 
-func (g *Guard) remove(action string, dir effect.Handle, path string, directory bool) effect.Errno {
+func (g *Guard) remove(action string, dir effect.Handle, path string, directory bool) (errno effect.Errno) {
 	r := g.ask(action)
+	defer r.tell(&errno)
 	at, errno := r.locateToChange(dir, path)
 	if errno != effect.Success {
 		return errno
@@ -68,8 +70,9 @@ func (g *Guard) remove(action string, dir effect.Handle, path string, directory 
 // Rename moves a file or directory within one granted directory. Between two grants it answers
 // ErrXDev, as between two volumes: programs then copy. A link stays where it is, because the same
 // text points somewhere else from another folder, perhaps out.
-func (g *Guard) Rename(from effect.Handle, oldPath string, to effect.Handle, newPath string) effect.Errno {
+func (g *Guard) Rename(from effect.Handle, oldPath string, to effect.Handle, newPath string) (errno effect.Errno) {
 	r := g.ask("rename")
+	defer r.tell(&errno)
 	source, errno := r.locateToChange(from, oldPath)
 	if errno != effect.Success {
 		return errno

@@ -14,8 +14,9 @@ import (
 // what the path leads to is looked at without opening it, so that a FIFO or a device is never
 // touched; the decision is recorded; the open itself can neither wait, nor truncate, nor create
 // through a link; and what was opened is looked at again, since the disk can have changed meanwhile.
-func (g *Guard) Open(ctx context.Context, req effect.Open) (effect.Handle, effect.Errno) {
+func (g *Guard) Open(ctx context.Context, req effect.Open) (_ effect.Handle, errno effect.Errno) {
 	r := &fileRequest{guard: g, ctx: ctx, action: openAction(req)}
+	defer r.tell(&errno)
 	at, errno := r.locate(req.Dir, req.Path)
 	if errno != effect.Success {
 		return 0, errno

@@ -9,6 +9,7 @@ const (
 	maxCreated  = 10_000    // files and directories created
 	maxListed   = 200_000   // directory entries kept for open directories, all together
 	maxListing  = 100_000   // entries of one directory
+	maxRead     = 2_000_000 // directory entries read, those read again included
 	maxFileSize = 1 << 40   // offset behind which nothing is read or written, bytes
 )
 
@@ -18,6 +19,7 @@ type spending struct {
 	written  int64
 	created  int
 	listed   int
+	read     int // directory entries
 	requests int // HTTP exchanges
 }
 
@@ -49,6 +51,18 @@ func (s *spending) list(n int) bool {
 		return false
 	}
 	s.listed += n
+	return true
+}
+
+// look takes n of the directory entries that may be read: they cost the host time, which a guest
+// that rewinds again and again does not pay for.
+func (s *spending) look(n int) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n > maxRead-s.read {
+		return false
+	}
+	s.read += n
 	return true
 }
 

@@ -12,7 +12,9 @@ import (
 
 // ReadDir returns up to limit entries from cookie on, sorted by name. The first page (cookie 0) reads
 // the whole directory and later pages continue in what was read then, so that a listing neither
-// repeats nor skips names when the directory changes between two pages.
+// repeats nor skips names when the directory changes between two pages. To ask for the first page
+// again before any other (with more room for it) reads nothing anew; after another page, after the
+// end or after a rewind by Seek it does.
 //
 // Names that no path of a guest can hold (not UTF-8, a backslash, a device's name) are left out, as
 // are "." and "..". A directory of more than 100,000 entries is an error, not a part of the truth.
@@ -31,19 +33,28 @@ func (g *Guard) ReadDir(number effect.Handle, cookie uint64, limit int) ([]effec
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if cookie == 0 {
-		entries, errno := r.list(h)
+	if cookie == 0 && !h.begun {
+		g.forget(h) // first, so that there is room for what comes in its place
+		listing, errno := r.list(h)
 		if errno != effect.Success {
 			return nil, errno
 		}
-		g.spent.list(-len(h.entries))
-		h.entries = entries
+		h.listing = listing
 	}
-	if cookie >= uint64(len(h.entries)) || limit <= 0 {
+	if cookie >= uint64(len(h.listing)) || limit <= 0 {
+		h.begun = false
 		return nil, effect.Success
 	}
-	rest := h.entries[cookie:]
-	return slices.Clone(rest[:min(len(rest), limit)]), effect.Success
+	rest := h.listing[cookie:]
+	page := slices.Clone(rest[:min(len(rest), limit)])
+	h.begun = cookie == 0 && len(page) < len(rest)
+	return page, effect.Success
+}
+
+// forget drops the listing of a directory and gives its room back. It is called with h.mu held.
+func (g *Guard) forget(h *handle) {
+	g.spent.list(-len(h.listing))
+	h.listing, h.begun = nil, false
 }
 
 // list reads the directory and takes room for its entries.
@@ -55,6 +66,9 @@ func (r *fileRequest) list(h *handle) ([]effect.Entry, effect.Errno) {
 	}
 	defer f.Close()
 	if errno := r.fileOnVolume(at, f); errno != effect.Success {
+		return nil, errno
+	}
+	if errno := r.allow(); errno != effect.Success {
 		return nil, errno
 	}
 	var entries []effect.Entry
@@ -78,6 +92,9 @@ func (r *fileRequest) list(h *handle) ([]effect.Entry, effect.Errno) {
 		}
 		if len(entries) > maxListing {
 			return nil, effect.ErrFBig
+		}
+		if !r.guard.spent.look(len(page)) {
+			return nil, r.refuse(ruleQuota, effect.ErrDQuot)
 		}
 	}
 	if !r.guard.spent.list(len(entries)) {

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"github.com/writ-run/writ/capabilities"
 )
@@ -18,6 +19,9 @@ type Event struct {
 	Target   string    `json:"target"`           // capability id and guest-side name; never a host path or a secret
 	Decision string    `json:"decision"`         // "allow" or "deny"
 	Reason   string    `json:"reason,omitempty"` // rule that denied
+	// Repeated is how often the refusal recorded last was asked for again without anything else in
+	// between; such an event stands for all of them. What is allowed has an event each time.
+	Repeated int `json:"repeated,omitempty"`
 }
 
 // Recorder keeps events. When Record fails, the effect does not happen. A Guard records one event at
@@ -27,11 +31,15 @@ type Recorder interface {
 }
 
 const (
-	// maxEvents bounds what one call can write into the audit: past it everything is refused, and
-	// only the first such refusal is recorded.
-	maxEvents = 100_000
-	// maxTarget bounds the recorded name of a target, in characters.
-	maxTarget = 2 * maxPath
+	// maxRecorded bounds what one call can write into the audit, in bytes of its events' texts and
+	// eventCost for each: some 25,000 effects on files with ordinary names. Past it one event tells so
+	// and everything is refused.
+	maxRecorded = 4 << 20
+	// eventCost is what an event takes beside its texts.
+	eventCost = 128
+	// maxRefused bounds the recorded target of a refusal, in bytes before escapes. The target of an
+	// effect is recorded whole: a long way round must not push the name of a file out of its record.
+	maxRefused = 512
 )
 
 var (
@@ -45,20 +53,31 @@ type ledger struct {
 	recorder        Recorder
 	allowed, denied atomic.Int64
 
-	mu     sync.Mutex // held while recording
-	events int
+	mu       sync.Mutex // guards what follows; held while recording
+	recorded int        // of maxRecorded
+	full     bool
+	last     Event             // recorded last; its Repeated counts what was not recorded since
+	looked   map[look]struct{} // at what the call was allowed to look
 }
+
+// look is an effect that tells the same however often it is done.
+type look struct{ action, target string }
 
 // decide is the only place where an effect gets its permission, so that none can happen without a
 // record: it records the decision and returns nil exactly if the effect may happen. A refusal is the
 // rule that denies; empty allows.
 func (g *Guard) decide(ctx context.Context, kind capabilities.Kind, action, target, refusal string) error {
-	err := g.ledger.record(ctx, Event{
-		Kind:   string(kind),
-		Action: capabilities.Printable(action, 32),
-		Target: capabilities.Printable(target, maxTarget),
-		Reason: refusal,
-	})
+	return g.settle(g.ledger.record(ctx, newEvent(kind, action, target, refusal), false), refusal)
+}
+
+// decideLook is decide for an effect that tells a name and what it stands for. In one call it is
+// recorded once for each target: the second look tells nothing that the first record does not.
+func (g *Guard) decideLook(ctx context.Context, action, target string) error {
+	return g.settle(g.ledger.record(ctx, newEvent(capabilities.KindFS, action, target, ""), true), "")
+}
+
+// settle counts a decision that was recorded, or could not be.
+func (g *Guard) settle(err error, refusal string) error {
 	if err == nil && refusal != "" {
 		err = errRefused
 	}
@@ -73,33 +92,94 @@ func (g *Guard) decide(ctx context.Context, kind capabilities.Kind, action, targ
 	return nil
 }
 
-func (l *ledger) record(ctx context.Context, e Event) error {
+func newEvent(kind capabilities.Kind, action, target, refusal string) Event {
+	e := Event{Kind: string(kind), Action: capabilities.Printable(action, 32), Decision: "allow"}
+	if refusal != "" {
+		e.Decision, e.Reason = "deny", refusal
+		if len(target) > maxRefused {
+			end := maxRefused
+			for end > 0 && !utf8.RuneStart(target[end]) {
+				end--
+			}
+			target = target[:end] + "…"
+		}
+	}
+	e.Target = capabilities.Printable(target, 6*len(target)) // no escape is longer than that: nothing is cut
+	return e
+}
+
+// record records e; with once, only if it has not been in this call.
+func (l *ledger) record(ctx context.Context, e Event, once bool) error {
 	if l.recorder == nil {
 		return errUnrecorded
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.events > maxEvents {
+	if l.full {
 		return errTooMany
 	}
-	l.events++
-	full := l.events > maxEvents
-	if full {
-		e.Reason = errTooMany.Error()
+	if e.Reason != "" && l.last.sameRefusal(e) {
+		l.last.Repeated++
+		return nil
 	}
-	e.Time = time.Now().UTC()
-	e.Decision = "allow"
-	if e.Reason != "" {
-		e.Decision = "deny"
+	if _, ok := l.looked[look{e.Action, e.Target}]; ok && once {
+		return nil
 	}
 	// A cancelled call must still leave its record.
-	if err := l.recorder.Record(context.WithoutCancel(ctx), e); err != nil {
-		return errUnrecorded
+	ctx = context.WithoutCancel(ctx)
+	if err := l.endRepeats(ctx); err != nil {
+		return err
 	}
-	if full {
+	l.recorded += eventCost + len(e.Action) + len(e.Target) + len(e.Reason)
+	if l.full = l.recorded > maxRecorded; l.full {
+		e.Decision, e.Reason = "deny", errTooMany.Error()
+	}
+	if err := l.write(ctx, e); err != nil {
+		return err
+	}
+	if l.full {
 		return errTooMany
 	}
+	l.last = e
+	if once {
+		if l.looked == nil {
+			l.looked = make(map[look]struct{})
+		}
+		l.looked[look{e.Action, e.Target}] = struct{}{}
+	}
 	return nil
+}
+
+// endRepeats records how often the last refusal was repeated. It is called with mu held.
+func (l *ledger) endRepeats(ctx context.Context) error {
+	if l.last.Repeated == 0 {
+		return nil
+	}
+	l.recorded += eventCost + len(l.last.Action) + len(l.last.Target) + len(l.last.Reason)
+	if err := l.write(ctx, l.last); err != nil {
+		return err
+	}
+	l.last.Repeated = 0
+	return nil
+}
+
+// end records what is left to record.
+func (l *ledger) end() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.endRepeats(context.Background())
+}
+
+func (l *ledger) write(ctx context.Context, e Event) error {
+	e.Time = time.Now().UTC()
+	if err := l.recorder.Record(ctx, e); err != nil {
+		return errUnrecorded
+	}
+	return nil
+}
+
+func (e Event) sameRefusal(other Event) bool {
+	return e.Kind == other.Kind && e.Action == other.Action && e.Target == other.Target && e.Reason == other.Reason
 }
 
 // Effects returns how many effects were allowed and denied, for the audit record of the call. A

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/writ-run/writ/capabilities"
 	"github.com/writ-run/writ/capabilities/effect"
 )
 
@@ -50,10 +51,11 @@ func (x *exchange) move(location string) bool {
 	}
 	if u.Scheme != "" || u.Host != "" {
 		if u.Scheme == "" {
-			u.Scheme = x.origin.scheme
+			u.Scheme = "https"
 		}
-		to, ok := parseOrigin(strings.ToLower(u.Scheme + "://" + u.Host))
-		if !ok || to != x.origin {
+		// In any spelling, as the server did not write it for us; but it must mean the origin itself.
+		to, err := capabilities.ParseOrigin(u.Scheme + "://" + u.Host)
+		if err != nil || to != "https://"+x.origin.authority {
 			return false
 		}
 	}

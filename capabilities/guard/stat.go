@@ -34,13 +34,17 @@ func (g *Guard) Stat(number effect.Handle) (effect.Stat, effect.Errno) {
 }
 
 // StatAt describes what path leads to below an open directory. follow is for a link in its last name.
-func (g *Guard) StatAt(dir effect.Handle, path string, follow bool) (effect.Stat, effect.Errno) {
+func (g *Guard) StatAt(dir effect.Handle, path string, follow bool) (_ effect.Stat, errno effect.Errno) {
 	r := g.ask("stat")
+	defer r.tell(&errno)
 	at, errno := r.locate(dir, path)
 	if errno == effect.Success {
 		errno = r.onVolume(at, parent(at.name))
 	}
 	if errno != effect.Success {
+		return effect.Stat{}, errno
+	}
+	if errno := r.allowLook(); errno != effect.Success {
 		return effect.Stat{}, errno
 	}
 	info, err := at.look(follow || at.path.dir)
@@ -55,13 +59,17 @@ func (g *Guard) StatAt(dir effect.Handle, path string, follow bool) (effect.Stat
 
 // ReadLink returns where a link points, if that is inside the granted directory as far as text can
 // tell. Where a link leads on the host is not the guest's to know.
-func (g *Guard) ReadLink(dir effect.Handle, name string) (string, effect.Errno) {
+func (g *Guard) ReadLink(dir effect.Handle, name string) (_ string, errno effect.Errno) {
 	r := g.ask("readlink")
+	defer r.tell(&errno)
 	at, errno := r.locate(dir, name)
 	if errno == effect.Success {
 		errno = r.onVolume(at, parent(at.name))
 	}
 	if errno != effect.Success {
+		return "", errno
+	}
+	if errno := r.allowLook(); errno != effect.Success {
 		return "", errno
 	}
 	info, err := at.root.Lstat(at.name)

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/writ-run/writ/capabilities"
 )
 
 const (
@@ -107,12 +109,14 @@ func encodePath(decoded string) string {
 	return b.String()
 }
 
-// withinPaths matches a canonical path against the granted ones, by whole segments: "/v1/" grants
-// everything below it and itself, "/v1" that one path. A granted path that is not canonical grants
-// nothing.
+// withinPaths matches a canonical path against the granted ones as [capabilities.PathCovers] does: by
+// whole segments, "/v1/" grants everything below it and itself, "/v1" that one path, and a granted
+// path that no manifest could hold grants nothing. Only the guest's side differs: a path that is sent
+// can be longer than one that is granted, and have escapes, which canonicalPath has brought into one
+// spelling and none of which is a separator.
 func withinPaths(canonical string, granted []string) bool {
 	for _, grant := range granted {
-		if same, _, err := canonicalPath(grant); err != nil || same != grant {
+		if !capabilities.PathCovers(grant, grant) {
 			continue
 		}
 		if canonical == grant || strings.HasSuffix(grant, "/") && strings.HasPrefix(canonical, grant) {

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -9,14 +11,23 @@ import (
 	"github.com/writ-run/writ/registry"
 )
 
+// events are the kinds of entries that the audit has.
+var events = []string{"install", "grant", "revoke", "remove", "config", "call", "effect", "answer"}
+
 func (a *app) auditVerb() *cobra.Command {
 	var f registry.Filter
 	var since time.Duration
 	cmd := &cobra.Command{
-		Use: "audit", Args: cobra.NoArgs,
+		Use: "audit", Args: takes,
 		Short:   "Show who did what: installs, grants, calls and their effects",
 		Example: "  writ audit --limit 20\n  writ audit --alias filesystem --event call --json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if f.Event != "" && !slices.Contains(events, f.Event) {
+				return usagef("--event %s: want one of %s", f.Event, strings.Join(events, ", "))
+			}
+			if f.Limit < 0 || since < 0 {
+				return usagef("--limit and --since are not negative")
+			}
 			if since > 0 {
 				f.Since = time.Now().Add(-since)
 			}
@@ -26,11 +37,15 @@ func (a *app) auditVerb() *cobra.Command {
 					return err
 				}
 				if a.json {
-					return a.printJSON(map[string]any{"entries": entries})
+					return a.printJSON(map[string]any{"entries": append([]registry.Entry{}, entries...)})
+				}
+				if len(entries) == 0 {
+					a.say("nothing is recorded that fits")
+					return nil
 				}
 				var rows [][]string
 				for _, e := range entries {
-					rows = append(rows, []string{e.Time.Local().Format(time.DateTime), e.Event, e.Principal, e.Alias, e.Call, string(e.Detail)})
+					rows = append(rows, []string{e.Time.Local().Format("2006-01-02 15:04:05 -0700"), e.Event, e.Principal, e.Alias, e.Call, string(e.Detail)})
 				}
 				return a.printTable("TIME EVENT WHO SERVLET CALL DETAIL", rows)
 			})
@@ -38,7 +53,7 @@ func (a *app) auditVerb() *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.Alias, "alias", "", "only this servlet")
-	flags.StringVar(&f.Event, "event", "", "only this kind of event: install, grant, revoke, remove, config, call, effect")
+	flags.StringVar(&f.Event, "event", "", "only this kind: "+strings.Join(events, ", "))
 	flags.StringVar(&f.Call, "call", "", "only this call: the reference that an answer names")
 	flags.DurationVar(&since, "since", 0, "only the last while, such as 24h")
 	flags.IntVar(&f.Limit, "limit", 100, "at most the newest N entries; 0 for all")
@@ -48,7 +63,7 @@ func (a *app) auditVerb() *cobra.Command {
 
 func (a *app) auditVerifyVerb() *cobra.Command {
 	return &cobra.Command{
-		Use: "verify", Args: cobra.NoArgs,
+		Use: "verify", Args: takes,
 		Short:   "Check that no entry was changed, removed or reordered",
 		Example: "  writ audit verify\n  writ audit verify --json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -62,6 +77,9 @@ func (a *app) auditVerifyVerb() *cobra.Command {
 				} else {
 					for _, b := range report.Broken {
 						a.say("writ: %s", capabilities.Printable(b, maxErrorRunes))
+					}
+					for _, torn := range report.Torn {
+						a.say("%s", capabilities.Printable(torn, maxErrorRunes))
 					}
 					a.say("%d entries in %d chains, %d broken", report.Entries, report.Chains, len(report.Broken))
 				}

@@ -14,11 +14,11 @@ import (
 func (a *app) buildVerb() *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
-		Use: "build DIR", Args: cobra.ExactArgs(1),
-		Short: "Build a servlet from its source, signed with this machine's development key",
+		Use: "build DIR", Args: takes,
+		Short: "Build a servlet from its source",
 		Long: `Build a servlet from its source: compile it, ask it for its tools, and sign the
-manifest with this machine's development key, which only "install --dev" accepts.
-Nothing is downloaded.`,
+manifest with this machine's development key, which only "install --dev"
+accepts. Nothing is downloaded.`,
 		Example: "  writ build weather -o weather.wasm\n  writ build . -o weather.wasm --json",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if output == "" {

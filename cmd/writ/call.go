@@ -21,11 +21,13 @@ const maxArguments = 4 << 20
 func (a *app) callVerb() *cobra.Command {
 	var logs bool
 	cmd := &cobra.Command{
-		Use: "call TOOL [JSON|@FILE|-]", Args: cobra.RangeArgs(1, 2),
+		Use: "call TOOL [JSON|@FILE|-]", Args: takes,
 		Short: "Call one tool and print its answer",
-		Long: `Call one tool and print its answer: text as it is, with --json the whole MCP result.
+		Long: `Call one tool and print its answer: text as it is, with --json the whole MCP
+result.
 
-` + "Exit status: 0 answered; 1 the tool answered with an error; 2 no such tool or unusable\narguments; 3 not granted or not ready; 4 the host failed.",
+Exit status: 0 answered; 1 the tool answered with an error; 2 no such tool or
+unusable arguments; 3 not granted or not ready; 4 the host failed.`,
 		Example: `  writ call filesystem_list_directory '{"path":"/docs"}'
   writ call filesystem_read_text_file @arguments.json --json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -85,8 +87,12 @@ func (a *app) arguments(args []string) (json.RawMessage, error) {
 	return compact, nil
 }
 
-// readLimited reads a file of at most limit+1 bytes.
+// readLimited reads a regular file of at most limit+1 bytes: a pipe or a device could hold the command
+// for ever.
 func readLimited(path string, limit int64) ([]byte, error) {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a regular file", path)
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -102,7 +108,9 @@ func (a *app) printAnswer(answer host.Answer) error {
 			return err
 		}
 	} else if answer.Status == host.StatusOK || answer.Status == host.StatusTool {
-		a.printResult(answer)
+		if err := a.printResult(answer); err != nil {
+			return err
+		}
 	} else {
 		a.say("writ: %s", resultText(answer.Result))
 	}
@@ -119,12 +127,13 @@ func (a *app) printAnswer(answer host.Answer) error {
 }
 
 // printResult prints the text of a result; an error's text goes to standard error.
-func (a *app) printResult(answer host.Answer) {
+func (a *app) printResult(answer host.Answer) error {
 	w := a.stdout
 	if answer.Status == host.StatusTool {
 		w = a.stderr
 	}
-	fmt.Fprintln(w, strings.TrimSuffix(resultText(answer.Result), "\n"))
+	_, err := fmt.Fprintln(w, strings.TrimSuffix(resultText(answer.Result), "\n"))
+	return err
 }
 
 // resultText is what a person reads of a result: its text blocks escaped for a terminal, a note for

@@ -16,7 +16,7 @@ const maxConfigValue = 8 << 10
 
 func (a *app) configVerb() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "config", Args: cobra.NoArgs,
+		Use: "config", Args: takes,
 		Short:   "Show and set the configuration values that a servlet declares",
 		Example: "  writ config list weather\n  writ config set weather UNITS metric",
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
@@ -36,7 +36,7 @@ type setting struct {
 
 func (a *app) configListVerb() *cobra.Command {
 	return &cobra.Command{
-		Use: "list ALIAS", Args: cobra.ExactArgs(1),
+		Use: "list ALIAS", Args: takes,
 		Short:   "List the declared keys and their values",
 		Example: "  writ config list weather\n  writ config list weather --json",
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -80,7 +80,7 @@ func (a *app) configListVerb() *cobra.Command {
 
 func (a *app) configSetVerb() *cobra.Command {
 	return &cobra.Command{
-		Use: "set ALIAS KEY VALUE", Args: cobra.ExactArgs(3),
+		Use: "set ALIAS KEY VALUE", Args: takes,
 		Short:   "Set one declared value",
 		Example: "  writ config set weather UNITS metric\n  writ config set weather UNITS imperial --space work",
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -89,10 +89,13 @@ func (a *app) configSetVerb() *cobra.Command {
 				if err := a.mustDeclare(cmd, reg, alias, key); err != nil {
 					return err
 				}
-				if len(value) > maxConfigValue || strings.ContainsAny(value, "\x00\r\n") {
-					return usagef("setting %s: a value is one line of at most %d bytes", key, maxConfigValue)
+				if err := capabilities.CleanText(value); err != nil || len(value) > maxConfigValue || strings.ContainsAny(value, "\n\t") {
+					return usagef("setting %s: a value is one line of at most %d bytes, without control and hidden characters", key, maxConfigValue)
 				}
-				return reg.SetConfig(cmd.Context(), a.caller(), alias, key, value)
+				if err := reg.SetConfig(cmd.Context(), a.caller(), alias, key, value); err != nil {
+					return err
+				}
+				return a.done(map[string]string{"set": key, "value": value}, "set %s of %s to %s", key, alias, value)
 			})
 		},
 	}
@@ -100,7 +103,7 @@ func (a *app) configSetVerb() *cobra.Command {
 
 func (a *app) configUnsetVerb() *cobra.Command {
 	return &cobra.Command{
-		Use: "unset ALIAS KEY", Args: cobra.ExactArgs(2),
+		Use: "unset ALIAS KEY", Args: takes,
 		Short:   "Remove one value, so that the default holds again",
 		Example: "  writ config unset weather UNITS\n  writ config unset weather UNITS --space work",
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -108,7 +111,10 @@ func (a *app) configUnsetVerb() *cobra.Command {
 				if err := a.mustDeclare(cmd, reg, args[0], args[1]); err != nil {
 					return err
 				}
-				return reg.UnsetConfig(cmd.Context(), a.caller(), args[0], args[1])
+				if err := reg.UnsetConfig(cmd.Context(), a.caller(), args[0], args[1]); err != nil {
+					return err
+				}
+				return a.done(map[string]string{"unset": args[1]}, "unset %s of %s", args[1], args[0])
 			})
 		},
 	}

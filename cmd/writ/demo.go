@@ -23,12 +23,12 @@ import (
 func (a *app) demoVerb() *cobra.Command {
 	var source string
 	cmd := &cobra.Command{
-		Use: "demo", Args: cobra.NoArgs,
-		Short: "Show the whole path once: build, sign, approve, serve, call, and what is refused",
+		Use: "demo", Args: takes,
+		Short: "Show the whole path once, and what is refused",
 		Long: `Show the whole path once, in a throw-away home with a throw-away key: build and
 sign the filesystem servlet, show its approval screen, install it for one folder
-for reading only, serve it to a real MCP client, call a tool, and try to get out.
-It needs Go and a clone of the project, and leaves nothing behind.`,
+for reading only, serve it to a real MCP client, call a tool, and try to get
+out. It needs Go and a clone of the project, and leaves nothing behind.`,
 		Example: "  writ demo\n  writ demo --source .",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			root, err := filepath.Abs(source)
@@ -75,26 +75,40 @@ func (d *demo) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	everyTool := approval.Choice{Tools: []string{approval.AllTools}}
-	reading := everyTool
-	reading.Dirs = map[string]approval.Directory{"docs": {Path: playground, ReadOnly: true}}
+	reading := approval.Choice{Tools: []string{approval.AllTools}, Dirs: map[string]approval.Directory{"docs": {Path: playground, ReadOnly: true}}}
 	if err := d.install(ctx, filesystem, reading, true); err != nil {
 		return err
 	}
-	if err := d.install(ctx, probe, everyTool, false); err != nil {
+	if err := d.install(ctx, probe, reading, false); err != nil {
 		return err
 	}
 	if err := d.serve(ctx, playground); err != nil {
 		return err
 	}
 	d.title("What next")
-	fmt.Fprintf(d.stdout, `   writ build servlets/filesystem -o filesystem.wasm
-   writ install filesystem.wasm --dev --dir docs=FOLDER   approve it yourself
-   writ run                                               the command for your MCP client
-   writ new go NAME                                       write a servlet of your own
-   writ --help
-`)
+	for _, next := range [][2]string{
+		{"build servlets/filesystem -o filesystem.wasm", "build it yourself"},
+		{"install filesystem.wasm --dev --dir docs=FOLDER", "approve it for a folder of yours"},
+		{"run", "the command for your MCP client"},
+		{"new go NAME", "write a servlet of your own"},
+		{"--help", "everything else"},
+	} {
+		fmt.Fprintf(d.stdout, "   %-64s %s\n", d.called()+" "+next[0], next[1])
+	}
 	return nil
+}
+
+// called is how this binary is started from the working folder.
+func (d *demo) called() string {
+	self, err := os.Executable()
+	if err == nil {
+		if here, err := os.Getwd(); err == nil {
+			if name, err := filepath.Rel(here, self); err == nil && !strings.HasPrefix(name, "..") {
+				return "." + string(filepath.Separator) + name
+			}
+		}
+	}
+	return "writ"
 }
 
 func (d *demo) title(format string, args ...any) {
@@ -119,7 +133,7 @@ func (d *demo) make(ctx context.Context, source string) (string, error) {
 		return "", err
 	}
 	fmt.Fprintf(d.stdout, "   %s %s: one file, %d kB, %s, signed with a throw-away key\n", made.Name, made.Version, len(signed)/1000, counted(len(made.Tools), "tool"))
-	return file, replaceFile(file, signed)
+	return file, toolchain.WriteServlet(file, signed)
 }
 
 // install shows the screen and answers it as a person would.
@@ -153,6 +167,10 @@ func (d *demo) serve(ctx context.Context, playground string) error {
 	if err := os.WriteFile(outside, []byte(secret), 0o600); err != nil {
 		return err
 	}
+	p, err := newPrey(secret, outside, playground)
+	if err != nil {
+		return err
+	}
 	cmd := exec.Command(self, "--home", d.homeFlag, "run")
 	cmd.Env = append(os.Environ(), "WRIT_DEMO_SECRET="+secret)
 	cmd.Stderr = d.stderr
@@ -162,7 +180,7 @@ func (d *demo) serve(ctx context.Context, playground string) error {
 	}
 	err = d.call(ctx, c)
 	if err == nil {
-		err = d.attack(ctx, c, secret, outside, playground)
+		err = d.attack(ctx, c, p)
 	}
 	return errors.Join(err, c.Close())
 }

@@ -13,100 +13,115 @@ import (
 	"github.com/writ-run/writ/testdata/client"
 )
 
-// attempt is one way out that the demonstration tries.
+// prey is what the demonstration's servlets must not reach.
+type prey struct {
+	secret  string // in the environment of `writ run` and in the file outside
+	outside string // path of a file outside of the folder, as a guest would write it
+	linked  string // first line of what the folder's link out points to
+	folder  string // the folder that was given, for reading only
+}
+
+func newPrey(secret, outside, folder string) (prey, error) {
+	wayOut, err := os.ReadFile(filepath.Join(folder, "way-out"))
+	if err != nil {
+		return prey{}, fmt.Errorf("the playground's link out: %w", err)
+	}
+	line, _, _ := strings.Cut(string(wayOut), "\n")
+	return prey{secret, filepath.ToSlash(outside), line, folder}, nil
+}
+
+// attempt is one way out that the demonstration tries, and how its answer is judged.
 type attempt struct {
 	name string
 	tool string
 	args map[string]any
-	// forbidden is text that the answer would hold if the attempt worked.
-	forbidden string
-	// empty are fields of the structured answer that must be empty lists or texts.
-	empty []string
+	// worked says what of the host the answer shows, or why it proves nothing; "" is a refusal.
+	worked func(p prey, answer client.Result) string
 }
 
-// attempts are tried against the servlet that was given one folder and against one that was given
-// nothing and asks the host for all it can.
-func attempts(secret, outside, playground string) ([]attempt, error) {
-	wayOut, err := os.ReadFile(filepath.Join(playground, "way-out"))
-	if err != nil {
-		return nil, fmt.Errorf("the playground's link out: %w", err)
-	}
-	line, _, _ := strings.Cut(string(wayOut), "\n")
+// attempts are made through the well-meaning filesystem servlet, and through one that means harm.
+func attempts(p prey) []attempt {
 	read := "filesystem_read_text_file"
-	slashed := filepath.ToSlash(outside)
+	up := "/docs/" + strings.Repeat("../", 20) + strings.TrimPrefix(p.outside, "/")
 	return []attempt{
-		{name: "read a file outside by its path", tool: read, args: map[string]any{"path": slashed}, forbidden: secret},
-		{name: "climb out with ..", tool: read, args: map[string]any{"path": "/docs/" + strings.Repeat("../", 20) + strings.TrimPrefix(slashed, "/")}, forbidden: secret},
-		{name: "follow a symbolic link out", tool: read, args: map[string]any{"path": "/docs/way-out"}, forbidden: line},
-		{name: "write where only reading was approved", tool: "filesystem_write_file", args: map[string]any{"path": "/docs/demo-was-here.txt", "content": secret}},
-		{name: "read the host's environment, arguments, files and an earlier call's memory", tool: "probe_loot",
-			args:      map[string]any{"files": []string{slashed, "/etc/passwd", "/proc/self/environ"}},
-			forbidden: secret, empty: []string{"environment", "arguments", "opened", "listed", "memory"}},
-	}, nil
+		{"read a file outside by its path", read, map[string]any{"path": p.outside}, refused},
+		{"climb out with ..", read, map[string]any{"path": up}, refused},
+		{"follow a symbolic link out", read, map[string]any{"path": "/docs/way-out"}, refused},
+		{"write where only reading was approved", "filesystem_write_file",
+			map[string]any{"path": "/docs/demo-was-here.txt", "content": "x"}, refused},
+		{"the same with plain system calls, and the environment, arguments and memory of others", "probe_loot",
+			map[string]any{
+				"control": "/docs/welcome.txt",
+				"read":    []string{p.outside, up, "/docs/way-out", "/etc/passwd", "/proc/self/environ", "/docs/../etc/passwd"},
+				"write":   []string{"/docs/demo-was-here.txt", "/demo-was-here.txt", up},
+			}, nothing},
+	}
 }
 
-// attack tries every attempt, twice, and fails when one works: the second time, an earlier call's
-// memory would be there to find.
-func (d *demo) attack(ctx context.Context, c *client.Client, secret, outside, playground string) error {
-	tries, err := attempts(secret, outside, playground)
-	if err != nil {
-		return err
+// refused wants an error that shows nothing.
+func refused(p prey, answer client.Result) string {
+	for _, text := range []string{p.secret, p.linked} {
+		if bytes.Contains(answer.Raw, []byte(text)) {
+			return "the answer holds what it must not"
+		}
 	}
+	if !answer.IsError {
+		return "the answer is no refusal: " + capabilities.Printable(answer.Text, maxCell)
+	}
+	return ""
+}
+
+// nothing wants a probe that worked and came back empty-handed.
+func nothing(p prey, answer client.Result) string {
+	var got struct {
+		Control                                       *bool
+		Environment, Arguments, Read, Written, Listed *[]string
+		Memory                                        *string
+	}
+	if err := json.Unmarshal(answer.Structured, &got); err != nil || got.Control == nil || !*got.Control || got.Memory == nil {
+		return "the probe did not work, so nothing is proven: " + capabilities.Printable(answer.Text, maxCell)
+	}
+	if *got.Memory != "" || bytes.Contains(answer.Raw, []byte(p.secret)) {
+		return "memory of an earlier call, or the secret"
+	}
+	for name, list := range map[string]*[]string{"environment": got.Environment, "arguments": got.Arguments,
+		"read": got.Read, "written": got.Written, "listed": got.Listed} {
+		if list == nil {
+			return name + " is missing, so nothing is proven"
+		}
+		if len(*list) > 0 {
+			return name + ": " + capabilities.Printable(strings.Join(*list, ", "), maxCell)
+		}
+	}
+	return ""
+}
+
+// attack makes every attempt twice, as the second time an earlier call's memory would be there to
+// find. It ends the run with status 1 when one worked.
+func (d *demo) attack(ctx context.Context, c *client.Client, p prey) error {
 	d.title("Try to get out, with a secret in the environment of `writ run`")
 	worked := 0
-	for range 2 {
-		for _, t := range tries {
-			answer, err := c.Call(ctx, t.tool, t.args)
+	for round := range 2 {
+		for _, try := range attempts(p) {
+			answer, err := c.Call(ctx, try.tool, try.args)
 			if err != nil {
-				return fmt.Errorf("%s: %w", t.name, err)
+				return fmt.Errorf("%s: %w", try.name, err)
 			}
-			if found := t.found(answer); found != "" {
+			switch shown := try.worked(p, answer); {
+			case shown != "":
 				worked++
-				fmt.Fprintf(d.stdout, "   IT WORKED   %s: %s\n", t.name, found)
+				fmt.Fprintf(d.stdout, "   IT WORKED   %s: %s\n", try.name, shown)
+			case round == 1:
+				fmt.Fprintf(d.stdout, "   refused     %s\n", try.name)
 			}
 		}
 	}
-	if _, err := os.Stat(filepath.Join(playground, "demo-was-here.txt")); err == nil {
+	if _, err := os.Stat(filepath.Join(p.folder, "demo-was-here.txt")); err == nil {
 		worked++
 		fmt.Fprintln(d.stdout, "   IT WORKED   a file was written where only reading was approved")
 	}
 	if worked > 0 {
 		return silent(exitTool)
 	}
-	for _, t := range tries {
-		fmt.Fprintf(d.stdout, "   refused   %s\n", t.name)
-	}
 	return nil
-}
-
-// found says what of the host an answer holds, or "".
-func (t attempt) found(answer client.Result) string {
-	if t.forbidden != "" && bytes.Contains(answer.Raw, []byte(t.forbidden)) {
-		return "the answer holds what it must not"
-	}
-	if len(t.empty) == 0 {
-		if !answer.IsError {
-			return "the answer is no refusal: " + capabilities.Printable(answer.Text, maxCell)
-		}
-		return ""
-	}
-	var fields map[string]any
-	if err := json.Unmarshal(answer.Structured, &fields); err != nil {
-		return "the answer cannot be read, so nothing is proven"
-	}
-	for _, name := range t.empty {
-		switch v := fields[name].(type) {
-		case string:
-			if v != "" {
-				return name + " is " + capabilities.Printable(v, maxCell)
-			}
-		case []any:
-			if len(v) != 0 {
-				return name + " is " + capabilities.Printable(fmt.Sprint(v), maxCell)
-			}
-		default:
-			return name + " is missing, so nothing is proven"
-		}
-	}
-	return ""
 }

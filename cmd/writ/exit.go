@@ -22,9 +22,9 @@ const (
 	exitHost   = 4
 )
 
-const exitStatuses = `Exit status: 0 done; 1 the tool answered with an error, or a check found something;
-2 wrong usage or unusable input; 3 refused: not approved, not granted, not signed;
-4 the host could not do it (store, network port, file system).`
+const exitStatuses = `Exit status: 0 done; 1 the tool answered with an error, or a check found
+something; 2 wrong usage or unusable input; 3 refused: not approved, not
+granted, not signed; 4 the host could not do it (store, port, file system).`
 
 // usageError is a mistake in the command line or in the input it names.
 type usageError struct{ err error }
@@ -61,7 +61,7 @@ func statusOf(err error) int {
 		return exitHost
 	case errors.As(err, &denied), isAny(err, refusals...):
 		return exitDenied
-	case errors.As(err, &usage), isAny(err, host.ErrUnknownTool, registry.ErrNotFound, registry.ErrExists):
+	case errors.As(err, &usage), isAny(err, host.ErrUnknownTool, registry.ErrNotFound, registry.ErrExists, registry.ErrName):
 		return exitUsage
 	default:
 		return exitHost

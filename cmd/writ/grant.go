@@ -14,7 +14,7 @@ func (a *app) grantVerb() *cobra.Command {
 	var f installFlags
 	var deny []string
 	cmd := &cobra.Command{
-		Use: "grant ALIAS", Args: cobra.ExactArgs(1),
+		Use: "grant ALIAS", Args: takes,
 		Short: "Change what an installed servlet holds",
 		Long: `Change what an installed servlet holds. Flags name the parts to change; the rest
 stays as it was. What only narrows is done at once; what gives more is shown and
@@ -92,6 +92,9 @@ func (a *app) regrant(cmd *cobra.Command, d decision, choice approval.Choice, f 
 		plan, err := d.propose(choice)
 		if err != nil {
 			return inputError(err)
+		}
+		if plan.Unchanged {
+			return a.done(map[string]string{"unchanged": plan.Alias}, "%s holds this already", plan.Alias)
 		}
 		if plan.Widens == "" {
 			in, err := d.commit(choice, "")

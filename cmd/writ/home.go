@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"time"
 
 	"github.com/writ-run/writ/host"
 	"github.com/writ-run/writ/host/sandbox"
@@ -51,19 +52,37 @@ func (a *app) withRegistry(f func(*registry.Registry) error) error {
 	return errors.Join(f(reg), reg.Close())
 }
 
+// codeCache is the folder of compiled code in a home, or "" where it cannot be: a home that cannot be
+// written still answers.
+func codeCache(home string) string {
+	dir := filepath.Join(home, "cache", "code")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return ""
+	}
+	return dir
+}
+
+// closeWait is how long running calls may take to end once the command is done.
+const closeWait = 5 * time.Second
+
 // withHost runs f with a Host over the home, and closes both.
 func (a *app) withHost(ctx context.Context, f func(*registry.Registry, *host.Host) error) error {
 	return a.withRegistry(func(reg *registry.Registry) error {
-		engine, err := sandbox.New(ctx, sandbox.Config{CacheDir: filepath.Join(reg.Home(), "cache", "code")})
+		engine, err := sandbox.New(ctx, sandbox.Config{CacheDir: codeCache(reg.Home())})
 		if err != nil {
 			return err
 		}
-		// Closing outlives an interrupt: a running call has its own deadline.
-		closing := context.WithoutCancel(ctx)
 		h, err := host.New(host.Config{Registry: reg, Engine: engine, Network: a.network, Logger: a.logger()})
 		if err != nil {
-			return errors.Join(err, engine.Close(closing))
+			return errors.Join(err, engine.Close(context.WithoutCancel(ctx)))
 		}
-		return errors.Join(f(reg, h), h.Close(closing), engine.Close(closing))
+		err = f(reg, h)
+		// Closing outlives an interrupt, but not for ever: what still runs then ends with the process.
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWait)
+		defer cancel()
+		if left := h.Close(closing); left != nil {
+			return errors.Join(err, left)
+		}
+		return errors.Join(err, engine.Close(closing))
 	})
 }

@@ -2,7 +2,9 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -13,7 +15,7 @@ import (
 
 func (a *app) inspectVerb() *cobra.Command {
 	return &cobra.Command{
-		Use: "inspect FILE|ALIAS", Args: cobra.ExactArgs(1),
+		Use: "inspect FILE|ALIAS", Args: takes,
 		Short: "Show who signed a servlet, what it wants and what it can never do",
 		Long: `Show who signed a servlet, what it wants and what it can never do. FILE is a
 servlet file (anything with a slash or a dot); ALIAS is one that is installed.
@@ -62,7 +64,11 @@ func (a *app) describe(c *approval.Candidate, granted *capabilities.Rights) erro
 		{"issued", standing(d)},
 	}
 	for _, t := range c.Servlet.Tools() {
-		rows = append(rows, []string{"tool", t.Name + ": " + firstLine(t.Description)})
+		kind := "tool"
+		if granted != nil && !slices.Contains(granted.Tools, t.Name) {
+			kind = "tool, not granted"
+		}
+		rows = append(rows, []string{kind, t.Name + ": " + capabilities.Printable(firstLine(t.Description), maxCell)})
 	}
 	for _, p := range d.Powers {
 		text := string(p.Kind)
@@ -77,9 +83,13 @@ func (a *app) describe(c *approval.Candidate, granted *capabilities.Rights) erro
 
 func standing(d approval.Description) string {
 	if d.Development {
-		return "development build of this machine: installs only with --dev"
+		return "development build: installs only with --dev, in the home that built it"
 	}
-	return fmt.Sprintf("%s, number %d, to be installed until %s", d.Issued, d.Seq, d.Expires)
+	until := "to be installed until"
+	if end, err := time.Parse(time.RFC3339, d.Expires); err != nil || time.Now().After(end) {
+		until = "EXPIRED on"
+	}
+	return fmt.Sprintf("%s, number %d, %s %s", d.Issued, d.Seq, until, d.Expires)
 }
 
 func firstLine(s string) string {

@@ -32,7 +32,7 @@ func (f *installFlags) register(cmd *cobra.Command) {
 func (a *app) installVerb() *cobra.Command {
 	var f installFlags
 	cmd := &cobra.Command{
-		Use: "install FILE", Args: cobra.ExactArgs(1),
+		Use: "install FILE", Args: takes,
 		Short: "Show what a servlet wants, ask, and install what you approve",
 		Long: `Show what a servlet wants, ask, and install what you approve. On a terminal you
 approve by typing the servlet's name, or narrow what it gets first. Elsewhere
@@ -177,7 +177,7 @@ func (a *app) sayGranted(verb string, in registry.Installation) error {
 		return a.printJSON(in)
 	}
 	if verb == "install" {
-		a.say("installed %s %s as %s with %s; see them with `writ tools %s`, serve them with `writ run`", in.Name, in.Version, in.Alias, counted(len(in.Grant.Rights.Tools), "tool"), in.Alias)
+		a.say("installed %s %s as %s with %s; see them with %s, serve them with %s", in.Name, in.Version, in.Alias, counted(len(in.Grant.Rights.Tools), "tool"), a.command("tools "+in.Alias), a.command("run"))
 		return nil
 	}
 	a.say("granted %s anew: %s", in.Alias, counted(len(in.Grant.Rights.Tools), "tool"))

@@ -3,6 +3,8 @@ package main
 import (
 	"crypto/ed25519"
 	"crypto/rand"
+	"errors"
+	"io/fs"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -13,7 +15,7 @@ import (
 func (a *app) keygenVerb() *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
-		Use: "keygen", Args: cobra.NoArgs,
+		Use: "keygen", Args: takes,
 		Short: "Make a key to sign servlets with",
 		Long: `Make a key to sign servlets with. The file holds the secret: keep it off shared
 disks and out of version control. An existing file is never overwritten.`,
@@ -27,7 +29,7 @@ disks and out of version control. An existing file is never overwritten.`,
 				return err
 			}
 			if err := writeNew(output, capabilities.FormatKey(key), 0o600); err != nil {
-				return usagef("making a key: %v", err)
+				return usagef("making a key: %s: %w", output, reasonOf(err))
 			}
 			id := capabilities.KeyID(pub)
 			if a.json {
@@ -39,6 +41,18 @@ disks and out of version control. An existing file is never overwritten.`,
 	}
 	cmd.Flags().StringVarP(&output, "output", "o", "", "file to write")
 	return cmd
+}
+
+// reasonOf is an error of the file system without the path, which the sentence around it names.
+func reasonOf(err error) error {
+	var path *fs.PathError
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return errors.New("it exists already: choose another name")
+	case errors.As(err, &path):
+		return path.Err
+	}
+	return err
 }
 
 // writeNew writes a file that must not exist yet.

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/writ-run/writ/capabilities"
+	"github.com/writ-run/writ/host"
 	"github.com/writ-run/writ/registry"
 )
 
@@ -22,29 +23,38 @@ type listed struct {
 	Revoked     bool      `json:"revoked,omitempty"`
 	Installed   time.Time `json:"installed"`
 	Tools       []string  `json:"tools"`
+	NotReady    string    `json:"not_ready,omitempty"` // why it cannot answer, and what mends it
 }
 
 func (a *app) listVerb() *cobra.Command {
 	return &cobra.Command{
-		Use: "list", Aliases: []string{"ls"}, Args: cobra.NoArgs,
+		Use: "list", Aliases: []string{"ls"}, Args: takes,
 		Short:   "List the installed servlets",
 		Example: "  writ list\n  writ list --json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withRegistry(func(reg *registry.Registry) error {
+			return a.withHost(cmd.Context(), func(reg *registry.Registry, h *host.Host) error {
 				all, err := reg.List(cmd.Context(), a.caller())
 				if err != nil {
 					return err
 				}
+				tools, err := h.Tools(cmd.Context(), a.caller())
+				if err != nil {
+					return err
+				}
+				why := map[string]string{}
+				for _, n := range notReady(tools) {
+					why[n.Alias] = n.Why
+				}
 				out := make([]listed, 0, len(all))
 				for _, in := range all {
 					out = append(out, listed{in.Alias, in.Name, in.Version, in.Publisher, in.Digest, in.Source,
-						in.Development, in.Revoked, in.Installed, in.Grant.Rights.Tools})
+						in.Development, in.Revoked, in.Installed, append([]string{}, in.Grant.Rights.Tools...), why[in.Alias]})
 				}
 				if a.json {
 					return a.printJSON(map[string]any{"servlets": out})
 				}
 				if len(out) == 0 {
-					a.say("nothing is installed in space %s: install a servlet with `writ install FILE`", a.space)
+					a.say("nothing is installed in space %s: install a servlet with %s", a.space, a.command("install FILE"))
 					return nil
 				}
 				return a.printTable("ALIAS NAME VERSION SIGNED-BY TOOLS STATE", listRows(out))
@@ -56,9 +66,12 @@ func (a *app) listVerb() *cobra.Command {
 func listRows(all []listed) [][]string {
 	var rows [][]string
 	for _, l := range all {
-		state := "granted"
-		if l.Revoked {
+		state := "ready"
+		switch {
+		case l.Revoked:
 			state = "revoked"
+		case l.NotReady != "":
+			state = "not ready: see `writ status`"
 		}
 		if l.Development {
 			state += ", development"

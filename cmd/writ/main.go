@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -42,11 +43,14 @@ type app struct {
 func run(args []string, a *app) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	// The first signal asks; the second ends the process whatever it is doing: a call that ignores its
+	// deadline must not hold a person's terminal.
+	context.AfterFunc(ctx, stop)
 	root := a.root()
 	root.SetArgs(args)
 	verb, err := root.ExecuteContextC(ctx)
 	if err != nil && !a.began {
-		err = usagef("%w (see `%s --help`)", err, verb.CommandPath())
+		err = explain(root, verb, args, err)
 	}
 	return a.report(err)
 }
@@ -64,8 +68,17 @@ touch nothing else.
 		SilenceUsage:      true,
 		SilenceErrors:     true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
-		PersistentPreRun:  func(*cobra.Command, []string) { a.began = true },
+		Version:           buildVersion(),
+		PersistentPreRunE: func(*cobra.Command, []string) error {
+			a.began = true
+			if err := capabilities.ValidSpace(a.space); err != nil {
+				return usagef("--space %q: %w", a.space, err)
+			}
+			return nil
+		},
 	}
+	root.SetFlagErrorFunc(flagError)
+	root.SetUsageTemplate(strings.NewReplacer("FlagUsages |", "FlagUsagesWrapped 80 |").Replace(root.UsageTemplate()))
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
@@ -91,6 +104,7 @@ touch nothing else.
 		}
 	}
 	root.SetHelpCommandGroupID("look")
+	root.SetHelpCommand(a.helpVerb(root))
 	return root
 }
 

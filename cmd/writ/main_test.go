@@ -13,6 +13,7 @@ var built struct {
 	dir        string // a folder for PATH, with writ in it
 	writ       string
 	filesystem string // signed with key
+	probe      string // the demonstration's, signed with key
 	weather    string // asks for an http origin and a config key
 	key        string
 }
@@ -45,6 +46,7 @@ func buildAll(m *testing.M) (int, error) {
 	steps := [][]string{{"keygen", "-o", built.key}}
 	for source, to := range map[string]*string{
 		"../../servlets/filesystem": &built.filesystem,
+		"../../testdata/probe":      &built.probe,
 		"testdata/weather":          &built.weather,
 	} {
 		*to = filepath.Join(dir, filepath.Base(source)+".wasm")

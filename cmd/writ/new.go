@@ -10,7 +10,7 @@ import (
 
 func (a *app) newVerb() *cobra.Command {
 	return &cobra.Command{
-		Use: "new LANGUAGE NAME", Args: cobra.ExactArgs(2),
+		Use: "new LANGUAGE NAME", Args: takes,
 		Short:   "Write the source of a new servlet into a new folder",
 		Example: "  writ new go weather\n  writ new go acme/weather",
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -19,8 +19,7 @@ func (a *app) newVerb() *cobra.Command {
 			if err := toolchain.New(dir, language, name); err != nil {
 				return usageError{err}
 			}
-			a.say("wrote %s: try it with `cd %s && go test ./...`, build it with `writ build %s -o %s.wasm`", dir, dir, dir, dir)
-			return nil
+			return a.done(map[string]string{"folder": dir}, "wrote %s: in it, try `go test ./...` and `writ build . -o %s.wasm`", dir, dir)
 		},
 	}
 }

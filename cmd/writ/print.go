@@ -59,7 +59,33 @@ func counted(n int, thing string) string {
 const maxCell = 120
 
 // say prints a sentence for a person to standard error: standard output is for answers.
-func (a *app) say(format string, args ...any) { fmt.Fprintf(a.stderr, format+"\n", args...) }
+// What it is given may hold names from outside, so the whole line is escaped.
+func (a *app) say(format string, args ...any) {
+	fmt.Fprintln(a.stderr, capabilities.Printable(fmt.Sprintf(format, args...), maxSentence))
+}
+
+// maxSentence bounds one sentence, in characters.
+const maxSentence = 2000
+
+// done says what a verb did: a sentence for a person, with --json the same as an object.
+func (a *app) done(what map[string]string, format string, args ...any) error {
+	if a.json {
+		return a.printJSON(what)
+	}
+	a.say(format, args...)
+	return nil
+}
+
+// command is a command line to suggest, which works on the same home and space as this one.
+func (a *app) command(words string) string {
+	if a.space != capabilities.DefaultSpace {
+		words += " --space " + a.space
+	}
+	if a.homeFlag != "" {
+		words += " --home " + a.homeFlag
+	}
+	return "`writ " + words + "`"
+}
 
 // logger writes the host's log to standard error as text. Commands that answer a person say what went
 // wrong in their own one line; servers log warnings, and WRIT_LOG=debug shows all to everyone.

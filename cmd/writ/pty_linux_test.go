@@ -158,7 +158,7 @@ func TestAPersonNarrowsBeforeApproving(t *testing.T) {
 	p.send("filesystem")
 	p.exits(exitOK)
 	out, err := exec.Command(built.writ, "--home", home, "inspect", "filesystem", "--json").Output()
-	if err != nil || !strings.Contains(string(out), "read one folder") {
+	if err != nil || !strings.Contains(string(out), `"text": "read `+notes+`"`) {
 		t.Errorf("%v\n%s", err, out)
 	}
 }

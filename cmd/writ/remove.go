@@ -9,7 +9,7 @@ import (
 func (a *app) removeVerb() *cobra.Command {
 	var purge bool
 	cmd := &cobra.Command{
-		Use: "remove ALIAS", Aliases: []string{"rm"}, Args: cobra.ExactArgs(1),
+		Use: "remove ALIAS", Aliases: []string{"rm"}, Args: takes,
 		Short:   "Remove an installed servlet and its grant",
 		Example: "  writ remove filesystem\n  writ remove filesystem --purge",
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -17,12 +17,11 @@ func (a *app) removeVerb() *cobra.Command {
 				if err := reg.Remove(cmd.Context(), a.caller(), args[0], purge); err != nil {
 					return err
 				}
+				what := map[string]string{"removed": args[0]}
 				if purge {
-					a.say("removed %s and its configuration", args[0])
-					return nil
+					return a.done(what, "removed %s and what was configured for it", args[0])
 				}
-				a.say("removed %s; its configuration is kept for the next install (--purge deletes it)", args[0])
-				return nil
+				return a.done(what, "removed %s; what was configured for it is kept for the next install (--purge deletes it)", args[0])
 			})
 		},
 	}

@@ -8,7 +8,7 @@ import (
 
 func (a *app) revokeVerb() *cobra.Command {
 	return &cobra.Command{
-		Use: "revoke ALIAS", Args: cobra.ExactArgs(1),
+		Use: "revoke ALIAS", Args: takes,
 		Short: "Take back everything a servlet holds, and end its running calls",
 		Long: `Take back everything a servlet holds, and end its running calls. It stays
 installed; its tools say how to grant it anew.`,
@@ -22,8 +22,7 @@ installed; its tools say how to grant it anew.`,
 				if _, err := reg.SetGrant(cmd.Context(), a.caller(), args[0], in.Revision, in.Grant, true); err != nil {
 					return err
 				}
-				a.say("revoked %s: grant it anew with `writ grant %s`", args[0], args[0])
-				return nil
+				return a.done(map[string]string{"revoked": args[0]}, "revoked %s: grant it anew with %s", args[0], a.command("grant "+args[0]))
 			})
 		},
 	}

@@ -12,13 +12,16 @@ import (
 
 func (a *app) runVerb() *cobra.Command {
 	return &cobra.Command{
-		Use: "run", Args: cobra.NoArgs,
+		Use: "run", Args: takes,
 		Short: "Serve one MCP client on standard input and output",
 		Long: `Serve one MCP client on standard input and output. This is what a client's
 configuration starts; it ends when the client closes its end.`,
 		Example: "  writ run\n  writ run --space work",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			a.serving = true
+			if a.interactive() {
+				a.say("waiting for an MCP client on standard input: a client's configuration starts this command")
+			}
 			return a.withHost(cmd.Context(), func(_ *registry.Registry, h *host.Host) error {
 				s, err := mcpserver.New(mcpserver.Config{Host: h, Version: buildVersion(), Logger: a.logger()})
 				if err != nil {

@@ -2,6 +2,9 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
+	"image"
+	"image/png"
 	"net"
 	"os"
 	"os/exec"
@@ -41,6 +44,14 @@ func setupScript(env *testscript.Env) error {
 	if err := os.WriteFile(filepath.Join(notes, "today.txt"), []byte("water the plants\n"), 0o644); err != nil {
 		return err
 	}
+	dot, err := os.Create(filepath.Join(env.WorkDir, "dot.png"))
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(png.Encode(dot, image.NewGray(image.Rect(0, 0, 1, 1))), dot.Close()); err != nil {
+		return err
+	}
+	env.Setenv("DOT", dot.Name())
 	// Other users must reach the scripts' files: one script runs as nobody.
 	for dir := env.WorkDir; strings.Contains(dir, "script"); dir = filepath.Dir(dir) {
 		if err := os.Chmod(dir, 0o755); err != nil {

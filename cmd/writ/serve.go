@@ -2,7 +2,9 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"net"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -14,12 +16,16 @@ import (
 func (a *app) serveVerb() *cobra.Command {
 	var listen string
 	cmd := &cobra.Command{
-		Use: "serve", Args: cobra.NoArgs,
+		Use: "serve", Args: takes,
 		Short: "Serve MCP clients over Streamable HTTP on this machine",
 		Long: `Serve MCP clients over Streamable HTTP at /mcp (space default) and
-/s/SPACE/mcp. Only loopback addresses are served: there is no authentication yet.`,
+/s/SPACE/mcp. Only loopback addresses are served: there is no authentication
+yet, so every program and user of this machine can call what you granted.`,
 		Example: "  writ serve\n  writ serve --listen 127.0.0.1:8080",
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if cmd.Flags().Changed("space") {
+				return usagef("--space: a server serves every space, each at /s/SPACE/mcp")
+			}
 			if err := loopbackOnly(listen); err != nil {
 				return err
 			}
@@ -31,7 +37,7 @@ func (a *app) serveVerb() *cobra.Command {
 				}
 				l, err := net.Listen("tcp", listen)
 				if err != nil {
-					return err
+					return fmt.Errorf("listening: %v: choose another port with --listen, or 0 for a free one", err)
 				}
 				a.say("serving http://%s/mcp", l.Addr())
 				return s.ServeHTTP(cmd.Context(), l)
@@ -44,7 +50,10 @@ func (a *app) serveVerb() *cobra.Command {
 
 // loopbackOnly refuses an address that others could reach, before anything listens on it.
 func loopbackOnly(address string) error {
-	name, _, err := net.SplitHostPort(address)
+	name, port, err := net.SplitHostPort(address)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
 	if err != nil {
 		return usagef("--listen %s: want ADDRESS:PORT, such as 127.0.0.1:8787", address)
 	}

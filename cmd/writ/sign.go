@@ -2,10 +2,6 @@ package main
 
 import (
 	"crypto/ed25519"
-	"fmt"
-	"io"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,7 +16,7 @@ func (a *app) signVerb() *cobra.Command {
 	var seq uint64
 	var valid time.Duration
 	cmd := &cobra.Command{
-		Use: "sign FILE", Args: cobra.ExactArgs(1),
+		Use: "sign FILE", Args: takes,
 		Short:   "Sign a servlet for release with a key of your own",
 		Example: "  writ sign weather.wasm --key publisher.key\n  writ sign weather.wasm --key publisher.key -o release.wasm --valid 4380h",
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -42,8 +38,8 @@ func (a *app) signVerb() *cobra.Command {
 			if output == "" {
 				output = args[0]
 			}
-			if err := replaceFile(output, signed); err != nil {
-				return err
+			if err := toolchain.WriteServlet(output, signed); err != nil {
+				return usageError{err}
 			}
 			return a.saySigned(output, signed)
 		},
@@ -96,23 +92,4 @@ func readServlet(path string) ([]byte, error) {
 		return nil, usagef("reading the servlet: %s: larger than %d MiB", path, approval.MaxFile>>20)
 	}
 	return file, nil
-}
-
-// replaceFile writes data so that path has its old or its new content, never half of it.
-func replaceFile(path string, data []byte) error {
-	tmp, err := os.CreateTemp(filepath.Dir(path), ".writ-*")
-	if err != nil {
-		return fmt.Errorf("writing %s: %v", path, err)
-	}
-	defer os.Remove(tmp.Name())
-	_, err = io.Writer(tmp).Write(data)
-	for _, step := range []func() error{func() error { return tmp.Chmod(0o644) }, tmp.Sync, tmp.Close, func() error { return os.Rename(tmp.Name(), path) }} {
-		if err == nil {
-			err = step()
-		}
-	}
-	if err != nil {
-		return fmt.Errorf("writing %s: %v", path, err)
-	}
-	return nil
 }

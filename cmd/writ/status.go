@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -32,7 +33,7 @@ type notGood struct {
 
 func (a *app) statusVerb() *cobra.Command {
 	return &cobra.Command{
-		Use: "status", Args: cobra.NoArgs,
+		Use: "status", Args: takes,
 		Short:   "Show the home, what is installed in it and what is not ready",
 		Example: "  writ status\n  writ status --json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -75,7 +76,7 @@ func notReady(tools []host.Tool) []notGood {
 	for _, t := range tools {
 		if !t.Ready && !seen[t.Alias] {
 			seen[t.Alias] = true
-			out = append(out, notGood{t.Alias, t.Why})
+			out = append(out, notGood{t.Alias, strings.Replace(t.Why, t.Name, t.Alias, 1)})
 		}
 	}
 	return out

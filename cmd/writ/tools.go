@@ -10,7 +10,7 @@ import (
 
 func (a *app) toolsVerb() *cobra.Command {
 	return &cobra.Command{
-		Use: "tools [ALIAS]", Args: cobra.MaximumNArgs(1),
+		Use: "tools [ALIAS]", Args: takes,
 		Short:   "List the tools that clients see",
 		Example: "  writ tools\n  writ tools filesystem --json",
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -32,6 +32,10 @@ func (a *app) toolsVerb() *cobra.Command {
 				}
 				if a.json {
 					return a.printJSON(map[string]any{"tools": tools})
+				}
+				if len(tools) == 0 {
+					a.say("there are no tools in space %s: install a servlet with %s", a.space, a.command("install FILE"))
+					return nil
 				}
 				return a.printTable("TOOL STATE DESCRIPTION", toolRows(tools))
 			})

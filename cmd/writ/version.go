@@ -35,7 +35,7 @@ func buildVersion() string {
 
 func (a *app) versionVerb() *cobra.Command {
 	return &cobra.Command{
-		Use: "version", Args: cobra.NoArgs,
+		Use: "version", Args: takes,
 		Short:   "Print the version of Writ and of the formats it speaks",
 		Example: "  writ version\n  writ version --json",
 		RunE: func(*cobra.Command, []string) error {

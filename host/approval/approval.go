@@ -25,6 +25,8 @@ import (
 var (
 	// ErrPlanChanged is an approval of a plan that is no longer the one that would be carried out.
 	ErrPlanChanged = errors.New("the plan changed since it was shown: run --plan again")
+	// ErrDigest is an approval that is no digest of any plan: it has not 64 lower-case hex digits.
+	ErrDigest = errors.New("not the digest of a plan")
 	// ErrDanger is a choice that is only accepted when it is named as a danger.
 	ErrDanger = errors.New("dangerous")
 	// ErrNeedsApproval is a change that would widen a grant, made without an approved digest.
@@ -86,8 +88,10 @@ type Plan struct {
 	// Widens names the first right that the grant in force lacks; empty when the plan only narrows it.
 	// Only ProposeGrant sets it.
 	Widens string `json:"widens,omitempty"`
-	Text   string `json:"text"`   // the screen at 80 columns without colour
-	Digest string `json:"digest"` // hex SHA-256
+	// Unchanged says that the grant in force is this one already. Only ProposeGrant sets it.
+	Unchanged bool   `json:"unchanged,omitempty"`
+	Text      string `json:"text"`   // the screen at 80 columns without colour
+	Digest    string `json:"digest"` // hex SHA-256
 
 	view  screen.View
 	rows  []row
@@ -98,9 +102,14 @@ type Plan struct {
 // Screen draws the plan for a terminal of width columns. At screen.Width without color it is Text.
 func (p Plan) Screen(width int, color bool) string { return screen.Draw(p.view, width, color) }
 
-// Details draws every text that the AI will be told, and all else that was signed, to the last byte.
+// Details draws every text that the AI will be told: as signed where a summary would not hold all of it.
 func (p Plan) Details(width int, color bool) string {
-	return screen.Details(p.tools, p.rest, width, color)
+	return screen.Details(p.tools, width, color)
+}
+
+// Signed draws all that was signed, to the last byte.
+func (p Plan) Signed(width int, color bool) string {
+	return screen.Signed(p.tools, p.rest, width, color)
 }
 
 // subject is what a plan is about: a verified servlet, as far as planning reads it.

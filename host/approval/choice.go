@@ -52,6 +52,7 @@ type offers struct {
 	open   []string // --host: sites that the operator names
 	dirs   []string // --dir
 	danger []string // --danger: what needs the word, or may need it
+	config []string // settings, which need no flag
 }
 
 func offered(m capabilities.Manifest) offers {
@@ -72,6 +73,9 @@ func offered(m capabilities.Manifest) offers {
 	o.danger = slices.Clone(o.dirs)
 	if m.Capabilities.Web != nil {
 		o.danger = append(o.danger, idWeb)
+	}
+	for _, c := range m.Capabilities.Config {
+		o.config = append(o.config, c.Key)
 	}
 	for _, s := range m.Capabilities.Secrets {
 		if s.Use == capabilities.SecretGuest {
@@ -119,9 +123,11 @@ func (o offers) allow(id string) error {
 	case slices.Contains(o.dirs, id):
 		return fmt.Errorf("--allow %s: it is a directory: name one with --dir %s=PATH", id, id)
 	case slices.Contains(o.open, id):
-		return fmt.Errorf("--allow %s: its publisher leaves the site to you: name one with --host %s=https://...", id, id)
+		return fmt.Errorf("--allow %s: its publisher leaves the site to you: name one with --host %s=https://HOST", id, id)
 	case slices.Contains(o.danger, id):
 		return fmt.Errorf("--allow %s: %w: it needs --danger %s", id, ErrDanger, id)
+	case slices.Contains(o.config, id):
+		return fmt.Errorf("--allow %s: a setting needs no allowing: leave the flag out, and set it after installing with \"writ config set ALIAS %s VALUE\"", id, id)
 	}
 	return unknown("--allow", id, o.fixed)
 }

@@ -43,7 +43,7 @@ func (d Drafted) Propose(choice Choice) (Plan, error) {
 	if alias == "" {
 		alias = capabilities.AliasFor(s.manifest.Name)
 	}
-	return draft(s, st, alias, capabilities.DefaultSpace, r, nil)
+	return draft(s, st, alias, capabilities.DefaultSpace, r, nil, nil)
 }
 
 // Session opens a session on d.

@@ -2,7 +2,9 @@ package approval
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/hex"
 	"fmt"
 	"time"
 
@@ -15,6 +17,9 @@ import (
 // the reason why there is no plan any more. The bytes that are installed are the ones that Read
 // verified. Two installs at once are decided by the registry: it commits one and refuses the other.
 func Install(ctx context.Context, reg *registry.Registry, by capabilities.Caller, c *Candidate, choice Choice, approved string) (registry.Installation, error) {
+	if err := checkDigest(approved); err != nil {
+		return registry.Installation{}, err
+	}
 	plan, err := Propose(ctx, reg, by, c, choice)
 	if err != nil {
 		return registry.Installation{}, err
@@ -38,6 +43,16 @@ func Install(ctx context.Context, reg *registry.Registry, by capabilities.Caller
 		return registry.Installation{}, fmt.Errorf("installing %s: %w", plan.Name, err)
 	}
 	return in, nil
+}
+
+// checkDigest refuses what cannot be a plan's digest, so that a slip of the hand does not read as a
+// plan that changed. Nothing is a digest too: it approves nothing.
+func checkDigest(approved string) error {
+	raw, err := hex.DecodeString(approved)
+	if approved == "" || err == nil && len(raw) == sha256.Size && approved == hex.EncodeToString(raw) {
+		return nil
+	}
+	return fmt.Errorf("\"%s\" is %w: give the 64 digits that --plan --json shows as \"digest\"", capabilities.Printable(approved, 70), ErrDigest)
 }
 
 // approvedBy compares digests. The empty digest approves nothing.

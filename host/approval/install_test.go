@@ -135,8 +135,18 @@ func TestNoDigestApprovesNothing(t *testing.T) {
 	d := newDesk(t)
 	good := d.propose(t).Digest
 	check := unchanged(t, d.reg)
-	for _, digest := range []string{"", "0", strings.ToUpper(good), good[:63], good + " ", strings.Repeat("0", 64)} {
-		if _, err := approval.Install(t.Context(), d.reg, local, d.c, d.choice, digest); !errors.Is(err, approval.ErrPlanChanged) {
+	for digest, want := range map[string]error{
+		"":                       approval.ErrPlanChanged,
+		strings.Repeat("0", 64):  approval.ErrPlanChanged,
+		"0":                      approval.ErrDigest,
+		"abc\x1b[2J":             approval.ErrDigest,
+		strings.ToUpper(good):    approval.ErrDigest,
+		good[:63]:                approval.ErrDigest,
+		good + " ":               approval.ErrDigest,
+		strings.Repeat("xy", 32): approval.ErrDigest,
+	} {
+		_, err := approval.Install(t.Context(), d.reg, local, d.c, d.choice, digest)
+		if !errors.Is(err, want) || strings.Contains(err.Error(), "\x1b") {
 			t.Errorf("%q: got %v", digest, err)
 		}
 	}
@@ -234,6 +244,9 @@ func TestWideningAGrantNeedsApproval(t *testing.T) {
 			if _, err := approval.Regrant(t.Context(), d.reg, local, "files", choice, in.Grant.Plan); !errors.Is(err, approval.ErrPlanChanged) {
 				t.Errorf("with the digest of the old plan: %v", err)
 			}
+			if _, err := approval.Regrant(t.Context(), d.reg, local, "files", choice, "abc"); !errors.Is(err, approval.ErrDigest) {
+				t.Errorf("with no digest: %v", err)
+			}
 			check()
 		})
 	}
@@ -305,5 +318,94 @@ func TestChoiceOfIsWhatWasChosen(t *testing.T) {
 	again, _ := json.Marshal(plan.Rights)
 	if string(have) != string(again) {
 		t.Errorf("granted %s, and from the choice %s", have, again)
+	}
+}
+
+// A change is no install: it says what is there now and what it would be.
+func TestAChangeShowsBeforeAndAfter(t *testing.T) {
+	d := newDesk(t)
+	in := d.install(t)
+	choice := approval.ChoiceOf(d.c.Servlet.Manifest(), in)
+	same, err := approval.ProposeGrant(t.Context(), d.reg, local, "files", choice)
+	if err != nil || !same.Unchanged || !strings.HasPrefix(same.Text, "Change what files holds: nothing of it changes so far.\n") || strings.Contains(same.Text, "->") {
+		t.Errorf("%v, unchanged %v:\n%s", err, same.Unchanged, same.Text)
+	}
+	choice.Allow = []string{"api"}
+	choice.Dirs["docs"] = approval.Directory{Path: d.dir, ReadOnly: true}
+	plan, err := approval.ProposeGrant(t.Context(), d.reg, local, "files", choice)
+	if err != nil || plan.Unchanged || plan.Widens == "" {
+		t.Fatalf("%v, %+v", err, plan)
+	}
+	text := plan.Screen(300, false)
+	for _, want := range []string{"Change what files holds.\n", "nothing -> same", d.dir + " -> " + d.dir + " (read only)"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+	if _, err := d.reg.SetGrant(t.Context(), local, in.Alias, in.Revision, in.Grant, true); err != nil {
+		t.Fatal(err)
+	}
+	back, err := approval.ProposeGrant(t.Context(), d.reg, local, "files", approval.ChoiceOf(d.c.Servlet.Manifest(), in))
+	if err != nil || back.Unchanged || !strings.Contains(back.Screen(300, false), "nothing -> "+d.dir) {
+		t.Errorf("after a revocation: %v\n%s", err, back.Text)
+	}
+}
+
+// Each refusal of a name that is taken says what the two files are to each other, and the way on.
+func TestTakenNamesSayTheWayOn(t *testing.T) {
+	d := newDesk(t)
+	d.install(t)
+	for _, row := range []struct {
+		name string
+		c    *approval.Candidate
+		want string
+	}{
+		{"the same file", d.c, `this is the same file: change what it holds with "writ grant files"`},
+		{"a newer one", read(t, seal(t, release("acme/files", 2), key("acme"))), `this is a newer one, which this Writ cannot put in its place: run "writ remove files", then install this file (settings are kept)`},
+		{"another servlet", read(t, seal(t, release("bob/files", 1), key("bob"))), `the name files is taken by acme/files 1.0.0: choose another with --as NAME, or free it with "writ remove files"`},
+	} {
+		_, err := approval.Propose(t.Context(), d.reg, local, row.c, approval.Choice{})
+		if !errors.Is(err, registry.ErrExists) || !strings.Contains(err.Error(), row.want) {
+			t.Errorf("%s: got %v", row.name, err)
+		}
+	}
+}
+
+func TestLoadSaysWhatToDo(t *testing.T) {
+	home := t.TempDir()
+	d := newDesk(t)
+	d.reg = registrytest.OpenHome(t, home, nil)
+	in := d.install(t)
+	load := func(alias string) error {
+		_, _, err := approval.Load(t.Context(), d.reg, local, alias)
+		return err
+	}
+	if err := load("nosuch\x1b"); !errors.Is(err, registry.ErrNotFound) || err.Error() != `no servlet "nosuch\u001b" is installed: see "writ list"` {
+		t.Errorf("got %v", err)
+	}
+	var blob string
+	if err := filepath.WalkDir(home, func(path string, _ os.DirEntry, err error) error {
+		if filepath.Base(path) == in.Digest {
+			blob = path
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(blob, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(blob, []byte("changed"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const mend = `: remove it with "writ remove files" and install it again from its file (settings are kept)`
+	if err := load("files"); !errors.Is(err, registry.ErrDamaged) || err.Error() != "the file of files is damaged in Writ's home"+mend {
+		t.Errorf("damaged: %v", err)
+	}
+	if err := os.Remove(blob); err != nil {
+		t.Fatal(err)
+	}
+	if err := load("files"); !errors.Is(err, registry.ErrNotFound) || err.Error() != "the file of files is missing from Writ's home"+mend {
+		t.Errorf("missing: %v", err)
 	}
 }

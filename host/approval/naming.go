@@ -21,15 +21,14 @@ func aliasOf(s subject, as string, installed []registry.Installation) (string, e
 	}
 	for _, in := range installed {
 		if in.Alias == alias {
-			return "", fmt.Errorf("%w: %s is %s %s here: choose another name with --as, or remove it first",
-				registry.ErrExists, alias, in.Name, in.Version)
+			return "", &worded{taken(s, in), registry.ErrExists}
 		}
 	}
-	taken := make(map[string]string)
+	names := make(map[string]string)
 	for _, in := range installed {
 		for _, tool := range in.Grant.Rights.Tools {
 			if name, err := capabilities.ToolName(in.Alias, tool); err == nil {
-				taken[name] = in.Alias
+				names[name] = in.Alias
 			}
 		}
 	}
@@ -38,11 +37,30 @@ func aliasOf(s subject, as string, installed []registry.Installation) (string, e
 		if err != nil {
 			return "", fmt.Errorf("tool %s: %w (--as)", tool.Name, err)
 		}
-		if other, ok := taken[name]; ok {
+		if other, ok := names[name]; ok {
 			return "", fmt.Errorf("tool %s: its name is taken by %s: choose another alias with --as", name, other)
 		}
 	}
 	return alias, nil
+}
+
+// taken says what an installed servlet is to the one that wants its alias, and what to do.
+func taken(s subject, in registry.Installation) string {
+	removal := fmt.Sprintf("\"writ remove %s\"", in.Alias)
+	if in.Name != s.manifest.Name || in.Publisher != s.keyID {
+		return fmt.Sprintf("already installed: the name %s is taken by %s %s: choose another with --as NAME, or free it with %s",
+			in.Alias, in.Name, in.Version, removal)
+	}
+	what := "another build of it"
+	switch {
+	case in.Digest == s.file:
+		return fmt.Sprintf("already installed: %s %s is here as %s, and this is the same file: change what it holds with \"writ grant %s\"",
+			in.Name, in.Version, in.Alias, in.Alias)
+	case s.manifest.Seq > in.Seq:
+		what = "a newer one"
+	}
+	return fmt.Sprintf("already installed: %s %s is here as %s, and this is %s, which this Writ cannot put in its place: run %s, then install this file (settings are kept)",
+		in.Name, in.Version, in.Alias, what, removal)
 }
 
 // nearNames warns of a name that is one slip away from one that is installed: a look-alike waits for

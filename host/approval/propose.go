@@ -38,7 +38,7 @@ func Propose(ctx context.Context, reg *registry.Registry, by capabilities.Caller
 	if err != nil {
 		return Plan{}, planning(s, err)
 	}
-	return draft(s, st, alias, by.Space, r, nil)
+	return draft(s, st, alias, by.Space, r, nil, nil)
 }
 
 func planning(s subject, err error) error {
@@ -59,7 +59,8 @@ func sameSpace(by capabilities.Caller, choice Choice) error {
 
 // draft writes the plan: it is a function of its arguments, without a look at the home or the clock,
 // so that the same answer to the same question has the same digest.
-func draft(s subject, st standing, alias, space string, r resolution, extra []string) (Plan, error) {
+// before is the grant that the plan would change; nil for an install.
+func draft(s subject, st standing, alias, space string, r resolution, before *capabilities.Rights, extra []string) (Plan, error) {
 	m := s.manifest
 	reaches := reachOf(s, r.rights)
 	tools := given(reaches, r.rights.Tools)
@@ -79,6 +80,9 @@ func draft(s subject, st standing, alias, space string, r resolution, extra []st
 		Warnings:    slices.Concat(extra, r.warnings, combined(tools), nearNames(m.Name, st.installed), steers(s.tools, st.installed)),
 	}
 	p.view, p.rows = page(s, st, p, tools)
+	if before != nil {
+		compare(&p.view, s, alias, *before)
+	}
 	p.tools = told(s, alias, r.rights, reaches)
 	m.Tools = nil
 	rest, err := m.Encode()
@@ -127,7 +131,7 @@ func page(s subject, st standing, p Plan, tools []reach) (screen.View, []row) {
 		v.Intro = append(v.Intro, fmt.Sprintf("It will be called %s, in the space %s.", p.Alias, p.Space))
 	}
 	v.Intro = append(v.Intro, added(s, tools))
-	v.Outro = append(v.Outro, never(p.Rights))
+	v.Outro = append(v.Outro, never(p.Rights, p.Powers))
 	v.Outro = append(v.Outro, standings(p.Powers)...)
 	v.Outro = append(v.Outro, could(s, p.Rights, tools)+" Whatever it returns is sent to your AI provider.")
 	return v, rows
@@ -143,18 +147,20 @@ func told(s subject, alias string, rights capabilities.Rights, reaches []reach) 
 		}
 		all = append(all, screen.Tool{
 			Name:        name,
+			Called:      tool.Name,
 			Effect:      reaches[i].effect(),
 			Given:       slices.Contains(rights.Tools, tool.Name),
 			Title:       tool.Title,
 			Description: tool.Description,
 			Params:      params(tool.InputSchema),
+			Results:     params(tool.OutputSchema),
 			Signed:      tool.Raw,
 		})
 	}
 	return all
 }
 
-// params reads the arguments at the top level of an input schema, in the order of their names.
+// params reads the members at the top level of a schema, in the order of their names.
 func params(schema []byte) []screen.Param {
 	var top struct {
 		Properties map[string]json.RawMessage `json:"properties"`

@@ -1,7 +1,9 @@
 package approval_test
 
 import (
+	"context"
 	"crypto/ed25519"
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -9,8 +11,10 @@ import (
 	"testing"
 
 	"github.com/writ-run/writ/capabilities"
+	"github.com/writ-run/writ/capabilities/guard"
 	"github.com/writ-run/writ/host/approval"
 	"github.com/writ-run/writ/registry"
+	"github.com/writ-run/writ/registry/registrytest"
 )
 
 func TestNothingIsGivenThatIsNotNamed(t *testing.T) {
@@ -48,10 +52,71 @@ func TestReadOnlyNarrowsADirectory(t *testing.T) {
 	if mode := plan.Rights.FS["docs"].Mode; mode != capabilities.ModeRead {
 		t.Errorf("mode is %q", mode)
 	}
-	if !strings.Contains(plan.Text, "none can change files") || !strings.Contains(plan.Text, "(read only)") {
+	if !strings.Contains(plan.Text, "none can change files") || !strings.Contains(plan.Text, "(read only)") || !strings.Contains(plan.Text, "same; 1 cannot change files") {
 		t.Errorf("the screen says\n%s", plan.Text)
 	}
+	if strings.Contains(plan.Text, "kept data") && strings.Contains(plan.Text, "keep data between calls") {
+		t.Errorf("one thing is said twice:\n%s", plan.Text)
+	}
 }
+
+// What the guard would refuse at every call is refused here, and nothing else.
+func TestOneDirectoryUnderTwoModesIsRefused(t *testing.T) {
+	m := manifest("acme/two", "1.0.0", []json.RawMessage{tool("both", "Both.", "")},
+		capabilities.Capabilities{FS: []capabilities.FS{
+			{ID: "a", Guest: "/a", Mode: capabilities.ModeFull}, {ID: "b", Guest: "/b", Mode: capabilities.ModeRead},
+		}}, map[string][]string{"both": {"fs:a", "fs:b"}})
+	m.Seq, m.Expires = 1, "2999-01-01T00:00:00Z"
+	d := desk{reg: registrytest.Open(t), c: read(t, seal(t, m, key("acme")))}
+	dir := t.TempDir()
+	for _, sub := range []string{"in", "out"} {
+		if err := os.Mkdir(filepath.Join(dir, sub), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, row := range []struct {
+		name, a, b string
+		readOnly   bool // a too
+		refused    bool
+	}{
+		{"the same", "", "", false, true},
+		{"the read only one inside", "", "in", false, true},
+		{"the read only one around", "in", "", false, true},
+		{"one inside, both read only", "", "in", true, false},
+		{"apart", "in", "out", false, false},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			d.choice = approval.Choice{Tools: []string{"*"}, Dirs: map[string]approval.Directory{
+				"a": {Path: filepath.Join(dir, row.a), ReadOnly: row.readOnly}, "b": {Path: filepath.Join(dir, row.b)},
+			}}
+			plan, err := approval.Propose(t.Context(), d.reg, local, d.c, d.choice)
+			if refused := err != nil && strings.Contains(err.Error(), "for b overlaps ") && strings.Contains(err.Error(), " for a, which has another mode: ") &&
+				!strings.Contains(err.Error(), "\n"); refused != row.refused {
+				t.Fatalf("got %v", err)
+			}
+			if err != nil {
+				return
+			}
+			policy, err := capabilities.Effective(d.c.Servlet.Manifest(), d.c.Servlet.ManifestDigest(),
+				capabilities.Grant{Servlet: "acme/two", Publisher: d.c.Servlet.KeyID(), Manifest: d.c.Servlet.ManifestDigest(), Rights: plan.Rights},
+				local, "two", "both", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			g, err := guard.New(guard.Config{Policy: policy, Recorder: silent{}})
+			if err != nil {
+				t.Fatalf("what was approved cannot be used: %v", err)
+			}
+			if err := g.End(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+type silent struct{}
+
+func (silent) Record(context.Context, guard.Event) error { return nil }
 
 func TestChoiceIsRefusedByName(t *testing.T) {
 	sink := kitchenSink(t)
@@ -74,7 +139,8 @@ func TestChoiceIsRefusedByName(t *testing.T) {
 		{"unknown id", approval.Choice{Allow: []string{"apo"}}, "it asks for: api, kv"},
 		{"hostile id", approval.Choice{Allow: []string{"\x1b[2J\n"}}, `\u001b[2J\u000a`},
 		{"directory as id", approval.Choice{Allow: []string{"in"}}, "--dir in=PATH"},
-		{"open site as id", approval.Choice{Allow: []string{"mine"}}, "--host mine=https://..."},
+		{"open site as id", approval.Choice{Allow: []string{"mine"}}, "--host mine=https://HOST"},
+		{"setting as id", approval.Choice{Allow: []string{"LANG"}}, `a setting needs no allowing: leave the flag out, and set it after installing with "writ config set ALIAS LANG VALUE"`},
 		{"web without the word", approval.Choice{Allow: []string{"web"}}, "--danger web"},
 		{"secret without the word", approval.Choice{Allow: []string{"secret:LICENCE"}}, "--danger secret:LICENCE"},
 		{"unknown directory", approval.Choice{Dirs: dirs("inn", "/")}, "it asks for: in, out"},

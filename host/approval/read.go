@@ -49,18 +49,44 @@ func (e oneLine) Error() string {
 func Load(ctx context.Context, reg *registry.Registry, by capabilities.Caller, alias string) (*Candidate, registry.Installation, error) {
 	in, err := reg.Lookup(ctx, by, alias)
 	if err != nil {
-		return nil, registry.Installation{}, fmt.Errorf("looking up %q: %w", shown(alias), err)
+		return nil, registry.Installation{}, err // it names the alias and the way on
 	}
 	file, err := reg.Blob(ctx, in.Digest)
 	if err != nil {
-		return nil, registry.Installation{}, fmt.Errorf("loading %q: %w", alias, err)
+		return nil, registry.Installation{}, unloadable(alias, err)
 	}
 	c, err := open(ctx, file, in.Source)
 	if err != nil {
-		return nil, registry.Installation{}, fmt.Errorf("loading %q: %w", alias, oneLine{err})
+		return nil, registry.Installation{}, fmt.Errorf("loading %s: %w", alias, oneLine{err})
 	}
 	return c, in, nil
 }
+
+// worded is an error in words of its own that still matches the one it stands for.
+type worded struct {
+	text string
+	err  error
+}
+
+func (e *worded) Error() string { return e.text }
+func (e *worded) Unwrap() error { return e.err }
+
+// unloadable says what to do when the file that was installed is gone or was changed.
+func unloadable(alias string, err error) error {
+	what := ""
+	switch {
+	case errors.Is(err, registry.ErrNotFound):
+		what = "missing from Writ's home"
+	case errors.Is(err, registry.ErrDamaged):
+		what = "damaged in Writ's home"
+	default:
+		return fmt.Errorf("loading %s: %w", alias, err)
+	}
+	return &worded{fmt.Sprintf("the file of %s is %s: remove it with \"writ remove %s\" and install it again from its file (settings are kept)", alias, what, alias), err}
+}
+
+// getAgain is what to do about a file that is not as its publisher made it.
+const getAgain = "get it again from its publisher"
 
 func readFile(path string) ([]byte, error) {
 	// Without O_NONBLOCK, opening a named pipe that nobody writes to would never return.
@@ -116,14 +142,17 @@ func open(ctx context.Context, file []byte, source string) (*Candidate, error) {
 		return nil, fmt.Errorf("%w (was it built with \"writ build\"?)", capabilities.ErrUnsigned)
 	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %s", err, getAgain) // its form is broken
 	}
 	servlet, err := unverified.Verify()
+	if errors.Is(err, capabilities.ErrSignature) || errors.Is(err, capabilities.ErrModule) {
+		return nil, fmt.Errorf("%w: %s", err, getAgain)
+	}
 	if err != nil {
 		return nil, err
 	}
 	m := servlet.Manifest()
-	admitted, err := sandbox.Admit(servlet.Module(), m.Module.ABI, requestedKinds(m))
+	admitted, err := sandbox.Admit(servlet.Module(), m.Module.ABI, m.Capabilities.Kinds())
 	if err != nil {
 		return nil, err
 	}
@@ -144,40 +173,11 @@ func checkSchemas(ctx context.Context, tools []capabilities.Tool) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if _, err := schema.CompileInput(tool.InputSchema); err != nil {
-			return fmt.Errorf("tool %s: inputSchema: %w", tool.Name, err)
-		}
-		if len(tool.OutputSchema) == 0 {
-			continue
-		}
-		if _, err := schema.Compile(tool.OutputSchema); err != nil {
-			return fmt.Errorf("tool %s: outputSchema: %w", tool.Name, err)
+		if err := schema.Accept(tool.InputSchema, tool.OutputSchema); err != nil {
+			return fmt.Errorf("tool %s: %w", tool.Name, err)
 		}
 	}
 	return nil
-}
-
-// requestedKinds lists the kinds of which the manifest asks for something.
-func requestedKinds(m capabilities.Manifest) []capabilities.Kind {
-	c := m.Capabilities
-	asked := []struct {
-		kind capabilities.Kind
-		some bool
-	}{
-		{capabilities.KindHTTP, len(c.HTTP) > 0},
-		{capabilities.KindWeb, c.Web != nil},
-		{capabilities.KindFS, len(c.FS) > 0},
-		{capabilities.KindConfig, len(c.Config) > 0},
-		{capabilities.KindSecret, len(c.Secrets) > 0},
-		{capabilities.KindKV, c.KV != nil},
-	}
-	var kinds []capabilities.Kind
-	for _, a := range asked {
-		if a.some {
-			kinds = append(kinds, a.kind)
-		}
-	}
-	return kinds
 }
 
 // shown is a name from outside in an error of one line.

@@ -2,8 +2,11 @@ package approval_test
 
 import (
 	"bytes"
+	"crypto/ed25519"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -48,6 +51,9 @@ func TestReadSaysInOneLineWhatIsWrong(t *testing.T) {
 		{"text", file("text", []byte("#!/bin/sh\n")), "not a Wasm file"},
 		{"unsigned", file("unsigned", spinning()), `was it built with "writ build"?`},
 		{"flipped bit", file("flipped", flipped), "module is not the one that was signed"},
+		{"flipped bit: what to do", file("flipped-too", flipped), ": get it again from its publisher"},
+		{"cut", file("cut", good[:len(good)/2]), "cut or damaged at offset"},
+		{"cut: what to do", file("cut-too", good[:len(good)/2]), ": get it again from its publisher"},
 		{"cut", file("cut", good[:len(good)-5]), "reading"},
 		{"schema that costs too much", write(t, mustSeal(t, spinning(), dear)), "inputSchema"},
 		{"unasked import", write(t, mustSeal(t, importing("writ1", "http_start"), withoutHTTP())), "requests no http capability"},
@@ -159,4 +165,51 @@ func TestDescribeIsTheManifestAndWhatWasFound(t *testing.T) {
 			t.Errorf("with an empty grant, files are %s", p.Status)
 		}
 	}
+}
+
+// Some clients give up the whole list of tools for one reference that they cannot follow. No key of
+// a publisher gets one in: neither is it signed here, nor read when it was signed elsewhere.
+func TestReferenceThatPointsNowhereIsNotInstalled(t *testing.T) {
+	const good, bad = `"$ref":"#/$defs/unit"`, `"$ref":"#/$defs/none"`
+	m := release("acme/files", 1)
+	m.Tools[0] = json.RawMessage(`{"name":"read_file","inputSchema":{"type":"object"},"outputSchema":{"type":"object","properties":{"u":{` + good + `}},"$defs":{"unit":{"type":"string"}}}}`)
+	file := mustSeal(t, spinning(), m)
+	read(t, write(t, file)) // the control
+	m.Tools[0] = bytes.Replace(m.Tools[0], []byte(good), []byte(bad), 1)
+	const problem = `tools[0].outputSchema.properties.u.$ref: want a reference to a schema in the same document`
+	if _, err := capabilities.Seal(spinning(), m, key("acme")); err == nil || !strings.Contains(err.Error(), problem) {
+		t.Errorf("sealing: %v", err)
+	}
+	_, err := approval.Read(t.Context(), write(t, resign(t, file, good, bad)))
+	if err == nil || !strings.Contains(err.Error(), problem) {
+		t.Errorf("reading: %v", err)
+	}
+}
+
+// resign changes the manifest of a servlet file and signs it again, as a builder would that checks
+// nothing. What is written over must be as long.
+func resign(t *testing.T, file []byte, old, new string) []byte {
+	t.Helper()
+	unverified, err := capabilities.Read(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := unverified.Verify()
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := s.Payload()
+	after := bytes.Replace(before, []byte(old), []byte(new), 1)
+	signature := func(payload []byte) []byte {
+		const kind = "application/vnd.writ.manifest.v1+json"
+		return ed25519.Sign(key("acme"), fmt.Appendf(nil, "DSSEv1 %d %s %d %s", len(kind), kind, len(payload), payload))
+	}
+	for _, swap := range [][2][]byte{{before, after}, {signature(before), signature(after)}} {
+		was, is := base64.StdEncoding.EncodeToString(swap[0]), base64.StdEncoding.EncodeToString(swap[1])
+		if !bytes.Contains(file, []byte(was)) || len(was) != len(is) {
+			t.Fatal("the file is not made as this test believes")
+		}
+		file = bytes.Replace(file, []byte(was), []byte(is), 1)
+	}
+	return file
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/writ-run/writ/capabilities"
+	"github.com/writ-run/writ/host/approval/screen"
 	"github.com/writ-run/writ/registry"
 )
 
@@ -81,30 +82,45 @@ func proposeGrant(ctx context.Context, reg *registry.Registry, by capabilities.C
 		// Expiry forbids new installs only: a servlet that works must not stop over night.
 		extra = append(extra, fmt.Sprintf("it expired on %s: look for a newer version.", end.Format(time.DateOnly)))
 	}
-	plan, err := draft(s, st, alias, by.Space, r, extra)
+	have := in.Grant.Rights
+	if in.Revoked {
+		have = capabilities.Rights{} // a revoked grant gives nothing
+	}
+	plan, err := draft(s, st, alias, by.Space, r, &have, extra)
 	if err != nil {
 		return Plan{}, in, err
 	}
-	plan.Widens = widening(plan.Rights, in)
+	if err := capabilities.Subset(plan.Rights, have); err != nil {
+		plan.Widens = err.Error()
+	}
+	plan.Unchanged = !in.Revoked && plan.Widens == "" && capabilities.Subset(have, plan.Rights) == nil
 	return plan, in, nil
 }
 
-// widening names what the grant in force lacks of rights. A revoked grant gives nothing.
-func widening(rights capabilities.Rights, in registry.Installation) string {
-	have := in.Grant.Rights
-	if in.Revoked {
-		have = capabilities.Rights{}
+// compare makes the screen of an install that of a change: its first line says so, and a line of the
+// table that changes says from what to what.
+func compare(v *screen.View, s subject, alias string, before capabilities.Rights) {
+	v.Title = "Change what " + alias + " holds."
+	had, _ := table(s, before)
+	changes := 0
+	for i := range v.Rows {
+		if v.Rows[i].Gives != had[i].Gives {
+			v.Rows[i].Gives = had[i].Gives + " -> " + v.Rows[i].Gives
+			changes++
+		}
 	}
-	if err := capabilities.Subset(rights, have); err != nil {
-		return err.Error()
+	if changes == 0 {
+		v.Title = "Change what " + alias + " holds: nothing of it changes so far."
 	}
-	return ""
 }
 
 // Regrant changes the grant of an installed servlet to choice. What only narrows it needs no
 // approval; anything else needs the digest of the plan that was shown, as Install does, and is
 // ErrNeedsApproval without one. A grant that was changed meanwhile is registry.ErrConflict.
 func Regrant(ctx context.Context, reg *registry.Registry, by capabilities.Caller, alias string, choice Choice, approved string) (registry.Installation, error) {
+	if err := checkDigest(approved); err != nil {
+		return registry.Installation{}, err
+	}
 	plan, in, err := proposeGrant(ctx, reg, by, alias, choice)
 	if err != nil {
 		return registry.Installation{}, err

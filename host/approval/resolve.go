@@ -71,26 +71,24 @@ func (r *resolution) directories(m capabilities.Manifest, choice Choice, dirs di
 		}
 		r.rights.FS[f.ID] = capabilities.FSRight{Guest: f.Guest, Path: path, Mode: mode}
 	}
-	r.nested(m)
-	return nil
+	return r.apart(m)
 }
 
-// nested warns of a directory given read only that lies in one that may be changed: read only would
-// then be an empty word.
-func (r *resolution) nested(m capabilities.Manifest) {
-	for _, f := range m.Capabilities.FS {
-		inner := r.rights.FS[f.ID]
-		if inner.Mode != capabilities.ModeRead {
-			continue
-		}
-		for _, g := range m.Capabilities.FS {
-			outer := r.rights.FS[g.ID]
-			if outer.Mode == capabilities.ModeFull && overlap(inner.Path, outer.Path) {
-				r.warnings = append(r.warnings, fmt.Sprintf("%s is given read only as %s, but it can be changed through %s, given as %s.",
-					shownPath(inner.Path), f.ID, shownPath(outer.Path), g.ID))
+// apart refuses one directory under two modes, as the guard does at every call: whichever mode won,
+// one of the two lines that a person approves would be untrue.
+func (r *resolution) apart(m capabilities.Manifest) error {
+	fs := m.Capabilities.FS
+	for i, f := range fs {
+		for _, g := range fs[:i] {
+			a, one := r.rights.FS[g.ID]
+			b, other := r.rights.FS[f.ID]
+			if one && other && a.Mode != b.Mode && overlap(a.Path, b.Path) {
+				return fmt.Errorf("directory %s for %s overlaps %s for %s, which has another mode: choose directories that lie apart, or give both the same mode (:ro)",
+					shownPath(b.Path), f.ID, shownPath(a.Path), g.ID)
 			}
 		}
 	}
+	return nil
 }
 
 func (r *resolution) sites(m capabilities.Manifest, choice Choice) error {
@@ -99,7 +97,7 @@ func (r *resolution) sites(m capabilities.Manifest, choice Choice) error {
 		if origin == capabilities.UserOrigin {
 			named, ok := choice.Hosts[h.ID]
 			if !ok {
-				r.lacks("http "+h.ID, "--host "+h.ID+"=https://...")
+				r.lacks("http "+h.ID, "--host "+h.ID+"=https://HOST")
 				continue
 			}
 			canonical, err := capabilities.ParseOrigin(named)

@@ -2,6 +2,7 @@ package approval
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/writ-run/writ/capabilities"
@@ -26,7 +27,7 @@ func table(s subject, rights capabilities.Rights) ([]screen.Row, []row) {
 	}
 	if c.Web != nil {
 		t.add(capabilities.KindWeb, "", screen.Row{Label: "web", Danger: true,
-			Wants: methods(c.Web.Methods) + " any public page of the web", Gives: yes(rights.Web != nil), Said: c.Web.Why})
+			Wants: methods(c.Web.Methods) + " any public page of the web", Gives: yes(rights.Web != nil), Note: unless(rights.Web != nil, "--danger web"), Said: c.Web.Why})
 	}
 	for _, secret := range c.Secrets {
 		t.add(capabilities.KindSecret, secret.Key, secretRow(secret, rights))
@@ -36,7 +37,7 @@ func table(s subject, rights capabilities.Rights) ([]screen.Row, []row) {
 			Gives: "what you set with writ config", Said: defaulted(config)})
 	}
 	if c.KV != nil {
-		t.add(capabilities.KindKV, "", screen.Row{Label: "data", Wants: storage(*c.KV), Gives: yes(rights.KV != nil), Said: c.KV.Why})
+		t.add(capabilities.KindKV, "", screen.Row{Label: "data", Wants: storage(*c.KV), Gives: yes(rights.KV != nil), Note: unless(rights.KV != nil, "--allow kv"), Said: c.KV.Why})
 	}
 	if len(s.tools) > 0 {
 		t.add("", "", toolsRow(s, rights))
@@ -54,6 +55,14 @@ func (t *tableau) add(kind capabilities.Kind, id string, shown screen.Row) {
 	t.rows = append(t.rows, row{kind, id})
 }
 
+// unless names the flag that gives what is not given, so that a person learns it where they miss it.
+func unless(given bool, flag string) string {
+	if given {
+		return ""
+	}
+	return "(" + flag + ")"
+}
+
 func directoryRow(f capabilities.FS, several bool, rights capabilities.Rights) screen.Row {
 	r := screen.Row{Label: "files", Wants: "read one folder", Said: f.Why}
 	if f.Mode == capabilities.ModeFull {
@@ -65,7 +74,7 @@ func directoryRow(f capabilities.FS, several bool, rights capabilities.Rights) s
 	right, ok := rights.FS[f.ID]
 	switch {
 	case !ok:
-		r.Gives = "nothing"
+		r.Gives, r.Note = "nothing", unless(false, "--dir "+f.ID+"=PATH")
 	case right.Mode != f.Mode:
 		r.Gives = shownPath(right.Path) + " (read only)"
 	default:
@@ -76,9 +85,10 @@ func directoryRow(f capabilities.FS, several bool, rights capabilities.Rights) s
 
 func siteRow(h capabilities.HTTP, rights capabilities.Rights) screen.Row {
 	right, ok := rights.HTTP[h.ID]
-	r := screen.Row{Label: "web", Said: h.Why, Gives: yes(ok)}
+	r := screen.Row{Label: "web", Said: h.Why, Gives: yes(ok), Note: unless(ok, "--allow "+h.ID)}
 	if h.Origin == capabilities.UserOrigin {
 		r.Wants = methods(h.Methods) + " " + strings.Join(h.Paths, " ") + " of a site you choose"
+		r.Note = unless(ok, "--host "+h.ID+"=https://HOST")
 		if ok {
 			r.Gives = right.Origin
 		}
@@ -109,7 +119,7 @@ func limited(p capabilities.Param) string {
 func secretRow(s capabilities.Secret, rights capabilities.Rights) screen.Row {
 	_, ok := rights.Secret[s.Key]
 	if s.Use == capabilities.SecretGuest {
-		return screen.Row{Label: "secret", Danger: true, Wants: "hold your secret " + s.Key + " itself", Gives: yes(ok), Said: s.Why}
+		return screen.Row{Label: "secret", Danger: true, Wants: "hold your secret " + s.Key + " itself", Gives: yes(ok), Note: unless(ok, "--danger "+secretID(s.Key)), Said: s.Why}
 	}
 	r := screen.Row{Label: "secret", Wants: "have Writ add " + s.Key + " to its requests", Gives: "nothing", Said: s.Why}
 	if ok {
@@ -119,18 +129,31 @@ func secretRow(s capabilities.Secret, rights capabilities.Rights) screen.Row {
 }
 
 func toolsRow(s subject, rights capabilities.Rights) screen.Row {
-	changing := len(namesWhere(reachOf(s, asked(s.manifest)), func(r reach) bool { return len(r.changes) > 0 }))
+	changes := func(r reach) bool { return len(r.changes) > 0 }
+	wanting := namesWhere(reachOf(s, asked(s.manifest)), changes)
+	changing := len(wanting)
 	r := screen.Row{Label: "tools", Wants: counted(len(s.tools), "tool")}
 	if changing > 0 {
 		r.Wants += fmt.Sprintf(", %d for changing files", changing)
 	}
 	switch len(rights.Tools) {
 	case 0:
-		r.Gives = "none"
+		r.Gives, r.Note = "none", unless(false, "--tools NAMES")
 	case len(s.tools):
 		r.Gives = "same"
 	default:
 		r.Gives = fmt.Sprintf("%d of %d: %s", len(rights.Tools), len(s.tools), strings.Join(rights.Tools, " "))
+	}
+	// A tool that is given for changing files and has no folder to change must not read as if it had.
+	idle := 0
+	able := namesWhere(reachOf(s, rights), changes)
+	for _, name := range wanting {
+		if slices.Contains(rights.Tools, name) && !slices.Contains(able, name) {
+			idle++
+		}
+	}
+	if idle > 0 {
+		r.Gives += fmt.Sprintf("; %d cannot change files", idle)
 	}
 	return r
 }

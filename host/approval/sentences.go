@@ -57,7 +57,7 @@ func named(tools []string) string {
 }
 
 // never says what stays closed under rights. It promises nothing that the sandbox does not keep.
-func never(rights capabilities.Rights) string {
+func never(rights capabilities.Rights, powers []capabilities.Power) string {
 	var no []string
 	if len(rights.FS) > 0 {
 		no = append(no, "read other folders")
@@ -74,7 +74,11 @@ func never(rights capabilities.Rights) string {
 	}
 	// A folder that it may change, and a site, are memories too.
 	changing := slices.ContainsFunc(slices.Collect(maps.Values(rights.FS)), func(f capabilities.FSRight) bool { return f.Mode == capabilities.ModeFull })
-	if rights.KV == nil && rights.Web == nil && len(rights.HTTP) == 0 && !changing {
+	// What it has no code for is said below, once.
+	coded := !slices.ContainsFunc(powers, func(p capabilities.Power) bool {
+		return p.Kind == capabilities.KindKV && p.Status == capabilities.Impossible
+	})
+	if coded && rights.KV == nil && rights.Web == nil && len(rights.HTTP) == 0 && !changing {
 		no = append(no, "keep data between calls")
 	}
 	return "It can NEVER: " + strings.Join(append(no, "see your environment, see other servlets, start programs"), ", ") + "."

@@ -120,17 +120,45 @@ func (s *Session) show() Turn {
 	view := s.plan.view
 	view.Rows = slices.Clone(view.Rows)
 	for i, r := range s.plan.rows {
+		if view.Rows[i].Note != "" { // a flag, and here is somebody who need not know it
+			view.Rows[i].Note = fmt.Sprintf("(type %d %s)", i+1, s.purpose(r))
+		}
 		right, ok := s.plan.Rights.FS[r.id]
 		if r.kind == capabilities.KindFS && ok && s.cfg.Count != nil {
 			view.Rows[i].Note = "(" + s.cfg.Count(right.Path) + ")"
 		}
 	}
-	text := screen.Draw(view, s.cfg.Width, s.cfg.Color) + "Type d to read every text that your AI will be told.\n"
+	text := screen.Draw(view, s.cfg.Width, s.cfg.Color) +
+		screen.Lines([]string{"Type d for every text that your AI will be told, D for every signed byte."}, s.cfg.Width)
 	word := "the servlet's name"
 	if s.word() != s.plan.Name {
 		word = strconv.Quote(s.word())
 	}
 	return s.ask(text, "Type "+word+" to approve, a number to narrow, n to refuse: ", s.decide)
+}
+
+// purpose says what a line of which nothing is given can be chosen for.
+func (s *Session) purpose(r row) string {
+	switch r.kind {
+	case capabilities.KindFS:
+		return "to choose a folder"
+	case capabilities.KindHTTP:
+		for _, h := range s.about.manifest.Capabilities.HTTP {
+			if h.ID == r.id && h.Origin == capabilities.UserOrigin {
+				return "to choose a site"
+			}
+		}
+	case "":
+		return "to choose"
+	}
+	return "to give it"
+}
+
+// after shows a text that is longer than a terminal, and below it the screen that it is about.
+func (s *Session) after(text string) Turn {
+	turn := s.show()
+	turn.Text = text + "\n" + turn.Text
+	return turn
 }
 
 // word is what approves: the servlet's name, which a person has to read to type. A name that is
@@ -152,14 +180,16 @@ func (s *Session) decide(line string) Turn {
 	case "n", "no":
 		return s.close(false)
 	case "d":
-		return s.again(s.plan.Details(s.cfg.Width, s.cfg.Color))
+		return s.after(s.plan.Details(s.cfg.Width, s.cfg.Color))
+	case "D":
+		return s.after(s.plan.Signed(s.cfg.Width, s.cfg.Color))
 	case "y", "yes":
 		return s.again("Type " + s.word() + " in full: it is to be sure which servlet this is about.\n")
 	}
 	number, err := strconv.Atoi(line)
 	switch {
 	case err != nil:
-		return s.again("That is neither " + s.word() + ", nor a number, d or n.\n")
+		return s.again("That is neither " + s.word() + ", nor a number, d, D or n.\n")
 	case number < 1 || number > len(s.plan.rows):
 		return s.again(fmt.Sprintf("There is no line %d: choose 1 to %d.\n", number, len(s.plan.rows)))
 	}

@@ -114,6 +114,33 @@ func TestFirstScreenCountsFilesAndDigestDoesNot(t *testing.T) {
 	}
 }
 
+func TestWhatIsMissingSaysHowToGiveIt(t *testing.T) {
+	s, turn := talk(t, filesystem(t))
+	if text := spaced(turn.Text); !strings.Contains(text, "nothing (type 1 to choose a folder)") || strings.Contains(text, "--dir") {
+		t.Errorf("at the screen:\n%s", turn.Text)
+	}
+	if !strings.Contains(spaced(s.Plan().Text), "nothing (--dir docs=PATH)") {
+		t.Errorf("in the plan:\n%s", s.Plan().Text)
+	}
+	_, turn = talk(t, kitchenSink(t), "3", "-")
+	for _, want := range []string{"nothing (type 4 to choose a site)", "nothing (type 3 to give it)", "nothing (type 5 to give it)"} {
+		if !strings.Contains(spaced(turn.Text), want) {
+			t.Errorf("no %q in\n%s", want, turn.Text)
+		}
+	}
+}
+
+// spaced is the right cells of a table, put together.
+func spaced(text string) string {
+	var out []string
+	for line := range strings.Lines(text) {
+		if len(line) > 46 && (line[:46] == strings.Repeat(" ", 46) || strings.Contains(line[:4], " ")) {
+			out = append(out, line[46:])
+		}
+	}
+	return strings.Join(strings.Fields(strings.Join(out, " ")), " ")
+}
+
 func TestNarrowingADirectory(t *testing.T) {
 	dir := t.TempDir()
 	for _, row := range []struct {
@@ -215,9 +242,13 @@ func TestChoosingTools(t *testing.T) {
 }
 
 func TestDetailsAreShownOnDemand(t *testing.T) {
-	_, turn := talk(t, weather(t), "d")
-	if !strings.Contains(turn.Text, `description: "The weather of a place."`) || !strings.Contains(turn.Text, `| {`) {
-		t.Errorf("got\n%s", turn.Text)
+	_, first := talk(t, weather(t))
+	for line, want := range map[string]string{"d": `description: "The weather of a place."`, "D": `| {`} {
+		_, turn := talk(t, weather(t), line)
+		// Long as it is, what the person decides about stands right above the question again.
+		if !strings.Contains(turn.Text, want) || !strings.HasSuffix(turn.Text, "\n"+first.Text) || turn.Prompt != first.Prompt {
+			t.Errorf("%s: got\n%s", line, turn.Text)
+		}
 	}
 }
 

@@ -4,6 +4,10 @@
 // It is the only room that imports the MCP SDK. The SDK keeps the protocol; this room keeps what the
 // SDK leaves to its user: one strict reading of every message, the choice of era, who may connect,
 // limits, and that whatever happens below it fails one call and nothing else.
+//
+// Over HTTP the listener is on loopback and browsers are turned away, but no one is authenticated:
+// every user and program of this machine reaches every space, with the grants of the one who serves.
+// Where others have accounts, serve over stdio, which belongs to the client that started it.
 package mcpserver
 
 import (

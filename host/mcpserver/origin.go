@@ -4,6 +4,8 @@ import (
 	"net"
 	"net/http"
 	"strings"
+
+	"github.com/writ-run/writ/capabilities"
 )
 
 // refusal is an HTTP answer to a request that is not let in.
@@ -68,5 +70,5 @@ func spaceOf(path, byDefault string) (string, bool) {
 		return "", false
 	}
 	name, ok := strings.CutSuffix(rest, "/mcp")
-	return name, ok && spaceName.MatchString(name)
+	return name, ok && capabilities.ValidSpace(name) == nil
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"regexp"
 	"sync"
 	"time"
 
@@ -14,8 +13,6 @@ import (
 	"github.com/writ-run/writ/capabilities"
 	"github.com/writ-run/writ/host"
 )
-
-var spaceName = regexp.MustCompile(`^[a-z0-9-]{1,32}$`)
 
 // errNoSpace is a space in which nothing is installed.
 var errNoSpace = errors.New("no such space")

@@ -28,7 +28,7 @@ func (s *Server) newSpaces(running context.Context) *spaces {
 // open returns the endpoint of a space. Unless create is set, a space other than the default one is
 // opened only if it has a tool: a stranger who asks for a million names must not make a million servers.
 func (s *spaces) open(ctx context.Context, name string, create bool) (*space, error) {
-	if !spaceName.MatchString(name) {
+	if capabilities.ValidSpace(name) != nil {
 		return nil, ErrSpaceName
 	}
 	s.mu.Lock()

@@ -10,9 +10,8 @@ import (
 
 // Bounds of one request (sdk/ABI.md, "Limits").
 const (
-	maxHead        = 64 << 10
-	maxHeaderLines = 100
-	maxBody        = 8 << 20
+	maxHead = 64 << 10
+	maxBody = 8 << 20
 )
 
 // requestHead is the head of http_start.
@@ -55,7 +54,7 @@ func decodeRequest(head []byte) (effect.HTTPRequest, effect.Code) {
 	if err := strictjson.Decode(head, &h); err != nil {
 		return effect.HTTPRequest{}, effect.Invalid
 	}
-	if len(h.Headers) > maxHeaderLines {
+	if len(h.Headers) > effect.MaxHeaders {
 		return effect.HTTPRequest{}, effect.Limit
 	}
 	req := effect.HTTPRequest{Capability: h.Capability, Method: h.Method, Path: h.Path, Query: h.Query}

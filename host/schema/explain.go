@@ -155,7 +155,7 @@ func (s *Schema) reason(where []string, text string, found any) string {
 	}
 	switch keyword {
 	case "type":
-		return fmt.Sprintf("expected %s, but got %s", kinds(said), kindOf(found))
+		return fmt.Sprintf("must be %s, but is %s", kinds(said), articled(kindOf(found)))
 	case "required":
 		return "missing " + missing(said, found)
 	case "additionalProperties", "unevaluatedProperties":
@@ -225,15 +225,26 @@ func length(v any) int {
 
 func kinds(said any) string {
 	if one, ok := said.(string); ok {
-		return one
+		return articled(one)
 	}
 	var names []string
 	list, _ := said.([]any)
 	for _, x := range list {
 		name, _ := x.(string)
-		names = append(names, name)
+		names = append(names, articled(name))
 	}
 	return strings.Join(names, " or ")
+}
+
+// articled puts an article before the name of a JSON type.
+func articled(kind string) string {
+	switch kind {
+	case "null", "":
+		return kind
+	case "object", "array", "integer":
+		return "an " + kind
+	}
+	return "a " + kind
 }
 
 func kindOf(v any) string {

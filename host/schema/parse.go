@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
+	"regexp"
 	"regexp/syntax"
 	"slices"
 	"strings"
@@ -245,6 +246,10 @@ func (t *tree) fragment(ref string) (string, bool) {
 	return fragment, err == nil
 }
 
+// goOnly finds what RE2 has and ECMA-262 has not: flags, names in Go's form, text anchors, quoting and
+// POSIX classes. JSON Schema means the latter, and clients compile patterns as they read a list of tools.
+var goOnly = regexp.MustCompile(`\(\?[a-zA-Z-]+[:)]|\(\?P<|\\[AzQEC]|\[:\^?[a-z]+:\]`)
+
 // program measures a pattern: how many instructions its RE2 program has.
 func program(pattern string) (float64, error) {
 	if len(pattern) > MaxPattern {
@@ -258,6 +263,9 @@ func program(pattern string) (float64, error) {
 			}
 		}
 		return 0, fmt.Errorf("pattern %s is not RE2 syntax", quote(pattern))
+	}
+	if mark := goOnly.FindString(strings.ReplaceAll(pattern, `\\`, "")); mark != "" {
+		return 0, fmt.Errorf("pattern %s has %s, which JavaScript does not know: a client would drop every tool over it", quote(pattern), mark)
 	}
 	prog, err := syntax.Compile(re.Simplify())
 	if err != nil {

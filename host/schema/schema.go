@@ -83,6 +83,21 @@ func CompileInput(raw []byte) (*Schema, error) {
 	return compile(raw, profile{subject: "arguments", depth: MaxDepth, bytes: MaxArguments, items: MaxItems, input: true})
 }
 
+// Accept reports whether both schemas of a tool can be checked, with what is wrong and in which: what
+// is refused here is never built, installed or run. output may be empty: a tool need not have one.
+func Accept(input, output []byte) error {
+	if _, err := CompileInput(input); err != nil {
+		return fmt.Errorf("inputSchema: %w", err)
+	}
+	if len(output) == 0 {
+		return nil
+	}
+	if _, err := Compile(output); err != nil {
+		return fmt.Errorf("outputSchema: %w", err)
+	}
+	return nil
+}
+
 // profile is what differs between arguments and results.
 type profile struct {
 	subject string

@@ -392,6 +392,9 @@ func segments(t *testing.T, a, b registry.Store) {
 	if err != nil || string(text) != "line 0\nline 1\nline 2\n" {
 		t.Errorf("read %q, %v", text, err)
 	}
+	if size, err := b.SegmentBytes(ctx); err != nil || size != int64(len(text)) {
+		t.Errorf("%d bytes of segments, %v, want %d", size, err, len(text))
+	}
 	names, err := b.Segments(ctx)
 	if err != nil || !slices.Equal(names, []string{"one"}) {
 		t.Errorf("listed %q, %v", names, err)

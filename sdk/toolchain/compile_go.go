@@ -17,7 +17,7 @@ import (
 )
 
 // oldestGo is the first release with everything that the SDK needs.
-const oldestGo = "go1.26"
+const oldestGo = "go1.26.5"
 
 // compileGo compiles the Go program in dir to a Wasm reactor.
 func compileGo(ctx context.Context, dir string) ([]byte, error) {
@@ -95,7 +95,7 @@ func findGo(ctx context.Context) (string, []string, error) {
 	return goTool, env, nil
 }
 
-// compilerError is the compiler's own output, for the author to click on.
+// compilerError is the compiler's own output, for the author to click on, or what it could not even begin with.
 type compilerError struct{ output string }
 
 func (e *compilerError) Error() string { return e.output }

@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
+	"io/fs"
 	"os"
 	"regexp"
 	"strconv"
@@ -39,20 +39,16 @@ type declaration struct {
 
 // readDeclaration reads a servlet.toml. Errors are one line that starts with the file and line.
 func readDeclaration(path string) (*declaration, error) {
-	f, err := os.Open(path)
+	raw, err := readSource(path, maxDeclaration)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("%w: %s does not exist: build a servlet's source folder, or make one with \"writ new go NAME\"", ErrDeclaration, path)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("reading declaration: %w", err)
-	}
-	defer f.Close()
-	raw, err := io.ReadAll(io.LimitReader(f, maxDeclaration+1))
-	if err != nil {
-		return nil, fmt.Errorf("reading declaration: %w", err)
-	}
-	if len(raw) > maxDeclaration {
-		return nil, declined([]error{fmt.Errorf("%s: longer than %d bytes", path, maxDeclaration)})
+		var at *fs.PathError
+		if errors.As(err, &at) {
+			err = at.Err
+		}
+		return nil, declined([]error{fmt.Errorf("%s: %w", path, err)})
 	}
 	return parseDeclaration(path, string(raw))
 }
@@ -78,7 +74,10 @@ func parseDeclaration(path, text string) (*declaration, error) {
 	if err := strictjson.Decode(raw, d); err != nil {
 		message, pointer, _ := strings.Cut(strings.TrimPrefix(err.Error(), "JSON: "), " at ")
 		at := splitPointer(pointer)
-		if len(at) > 0 {
+		found, unexpected := strings.CutPrefix(message, "unexpected ")
+		if want := mismatch(at, found); unexpected && want != "" {
+			message = want
+		} else if len(at) > 0 {
 			message += " " + strconv.QuoteToASCII(at[len(at)-1])
 		}
 		return nil, d.refuse(d.line(at), message)
@@ -128,6 +127,49 @@ func (d *declaration) explain(err error, tools []json.RawMessage) error {
 		}
 	}
 	return declined(lines)
+}
+
+// checkUsed refuses a capability that no tool can use: an operator would be asked for a folder or a
+// site that nothing reaches. Secrets that Writ adds to requests are used by their site.
+func (d *declaration) checkUsed(m capabilities.Manifest) error {
+	used := make(map[string]bool)
+	for _, uses := range m.Uses {
+		for _, use := range uses {
+			used[strings.TrimSuffix(use, ":ro")] = true
+		}
+	}
+	var lines []error
+	need := func(use, what string, at ...string) {
+		if !used[use] {
+			lines = append(lines, fmt.Errorf("%s:%d: %s: no tool uses it: name it in [uses] as %q, or remove it",
+				d.path, d.line(append([]string{"capabilities"}, at...)), what, use))
+		}
+	}
+	c := m.Capabilities
+	for i, h := range c.HTTP {
+		need("http:"+h.ID, fmt.Sprintf("http %q", h.ID), "http", strconv.Itoa(i))
+	}
+	if c.Web != nil {
+		need("web", "web", "web")
+	}
+	for i, f := range c.FS {
+		need("fs:"+f.ID, fmt.Sprintf("fs %q", f.ID), "fs", strconv.Itoa(i))
+	}
+	for i, k := range c.Config {
+		need("config:"+k.Key, fmt.Sprintf("config %q", k.Key), "config", strconv.Itoa(i))
+	}
+	for i, s := range c.Secrets {
+		if s.Use == capabilities.SecretGuest {
+			need("secret:"+s.Key, fmt.Sprintf("secret %q", s.Key), "secrets", strconv.Itoa(i))
+		}
+	}
+	if c.KV != nil {
+		need("kv", "kv", "kv")
+	}
+	if len(lines) > 0 {
+		return declined(lines)
+	}
+	return nil
 }
 
 // pathStep is one step of a manifest path: a name, [number] or ["quoted name"].

@@ -32,7 +32,7 @@ var filesystem = sync.OnceValues(func() (installed, error) {
 	}
 	defer os.RemoveAll(dir)
 	out := filepath.Join(dir, "filesystem.wasm")
-	if _, err := toolchain.Build(context.Background(), toolchain.Options{Dir: "../../servlets/filesystem", Output: out, Key: key}); err != nil {
+	if _, err := toolchain.Build(context.Background(), toolchain.Options{Dir: "../../servlets/filesystem", Output: out, Key: key, CacheDir: cacheDir}); err != nil {
 		return installed{}, err
 	}
 	file, err := os.ReadFile(out)
@@ -51,7 +51,7 @@ var filesystem = sync.OnceValues(func() (installed, error) {
 	if err != nil {
 		return installed{}, err
 	}
-	engine, err := sandbox.New(context.Background(), sandbox.Config{})
+	engine, err := sandbox.New(context.Background(), sandbox.Config{CacheDir: cacheDir})
 	if err != nil {
 		return installed{}, err
 	}
@@ -223,9 +223,9 @@ func TestFilesystemServletHasWhatWasGranted(t *testing.T) {
 		{"read-only: a dry run", capabilities.ModeRead, "edit_file", `{"path":"a.txt","dryRun":true,"edits":[{"oldText":"one","newText":"1"}]}`, "+1", false},
 		{"read-only: move", capabilities.ModeRead, "move_file", `{"source":"a.txt","destination":"b"}`, "read-only", true},
 		{"read-only: directory", capabilities.ModeRead, "create_directory", `{"path":"d"}`, "read-only", true},
-		{"nothing: read", capabilities.ModeNone, "read_text_file", `{"path":"a.txt"}`, "nobody granted this", true},
-		{"nothing: list", capabilities.ModeNone, "list_directory", `{}`, "nobody granted this", true},
-		{"nothing: write", capabilities.ModeNone, "write_file", `{"path":"a.txt","content":"x"}`, "nobody granted this", true},
+		{"nothing: read", capabilities.ModeNone, "read_text_file", `{"path":"a.txt"}`, "this tool was not given the folder, or not for that; whoever runs Writ can give it with `writ grant`", true},
+		{"nothing: list", capabilities.ModeNone, "list_directory", `{}`, "this tool was not given the folder, or not for that; whoever runs Writ can give it with `writ grant`", true},
+		{"nothing: write", capabilities.ModeNone, "write_file", `{"path":"a.txt","content":"x"}`, "this tool was not given the folder, or not for that; whoever runs Writ can give it with `writ grant`", true},
 		{"nothing: what is allowed", capabilities.ModeNone, "list_allowed_directories", `{}`, "nobody granted it", false},
 	}
 	for _, row := range rows {

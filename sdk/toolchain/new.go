@@ -27,11 +27,11 @@ const (
 // need, the SDK included. After an error nothing of it is left.
 func New(dir, language, name string) (err error) {
 	if language != "go" {
-		return fmt.Errorf("making a servlet: language %q is not known: write go", capabilities.Printable(language, 40))
+		return fmt.Errorf("making a servlet: language \"%s\" is not known: write go", capabilities.Printable(language, 40))
 	}
 	short := capabilities.AliasFor(name)
 	if short == "" {
-		return fmt.Errorf("making a servlet: %q cannot be a name: write \"name\" or \"publisher/name\" of a-z, 0-9 and inner \"-\"", capabilities.Printable(name, 80))
+		return fmt.Errorf("making a servlet: \"%s\" cannot be a name: write \"name\" or \"publisher/name\" of a-z, 0-9 and inner \"-\"", capabilities.Printable(name, 80))
 	}
 	files, err := readTemplate(path.Join("template", language), name, short)
 	if err != nil {

@@ -28,7 +28,7 @@ var probe = sync.OnceValues(func() (*sandbox.Code, error) {
 		return nil, err
 	}
 	out := filepath.Join(dir, "probe.wasm")
-	if _, err := toolchain.Build(context.Background(), toolchain.Options{Dir: dir, Output: out, Key: key}); err != nil {
+	if _, err := toolchain.Build(context.Background(), toolchain.Options{Dir: dir, Output: out, Key: key, CacheDir: cacheDir}); err != nil {
 		return nil, err
 	}
 	file, err := os.ReadFile(out)
@@ -47,7 +47,7 @@ var probe = sync.OnceValues(func() (*sandbox.Code, error) {
 	if err != nil {
 		return nil, err
 	}
-	engine, err := sandbox.New(context.Background(), sandbox.Config{})
+	engine, err := sandbox.New(context.Background(), sandbox.Config{CacheDir: cacheDir})
 	if err != nil {
 		return nil, err
 	}

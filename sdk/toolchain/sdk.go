@@ -23,6 +23,9 @@ var sdkArchive []byte
 // folder with a leading dot, and go.mod points to it.
 const sdkFolder = ".writ/sdk"
 
+// maxGoMod bounds a go.mod, in bytes.
+const maxGoMod = 1 << 20
+
 // sourceFile is one file of an archive or a template. Names have forward slashes.
 type sourceFile struct {
 	name string
@@ -86,9 +89,9 @@ var usesSDKFolder = regexp.MustCompile(`(?m)=>\s*"?\./` + regexp.QuoteMeta(sdkFo
 // restoreSDK writes the SDK into a servlet's folder when its go.mod points there and it is not there: the
 // author deleted it, to get the one of this Writ, or did not commit it.
 func restoreSDK(dir string) error {
-	mod, err := os.ReadFile(filepath.Join(dir, "go.mod"))
+	mod, err := readSource(filepath.Join(dir, "go.mod"), maxGoMod)
 	if errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("%w: %s has no go.mod: make one as \"writ new go NAME\" does", ErrSource, dir)
+		return &compilerError{fmt.Sprintf("%s has no go.mod, which names the Go module: copy the one that \"writ new go NAME\" makes", dir)}
 	}
 	if err != nil {
 		return fmt.Errorf("building: %w", err)

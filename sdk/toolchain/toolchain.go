@@ -17,7 +17,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -38,18 +37,21 @@ var (
 // Options of a build.
 type Options struct {
 	Dir    string             // source folder with servlet.toml
-	Output string             // file to write, atomically; its folder exists
+	Output string             // file to write, as WriteServlet does
 	Key    ed25519.PrivateKey // development key
+	// CacheDir keeps compiled code, as in sandbox.Config: a module that is built again, or installed
+	// from the same cache, is compiled once. Empty: none is kept.
+	CacheDir string
 }
 
 // Result is what a build made.
 type Result struct {
-	Output  string
-	Name    string
-	Version string
-	Size    int64    // bytes of the file
-	Tools   []string // names, in the manifest's order
-	Imports []string // "module.name", sorted
+	Output  string   `json:"output"`
+	Name    string   `json:"name"`
+	Version string   `json:"version"`
+	Size    int64    `json:"size"`    // bytes of the file
+	Tools   []string `json:"tools"`   // names, in the manifest's order
+	Imports []string `json:"imports"` // "module.name", sorted
 }
 
 // Build builds, describes and seals offline. Equal source, key, compiler and Writ give equal bytes,
@@ -60,6 +62,9 @@ func Build(ctx context.Context, o Options) (Result, error) {
 	}
 	if len(o.Key) != ed25519.PrivateKeySize {
 		return Result{}, errors.New("building: no development key")
+	}
+	if err := checkOutput(o.Output); err != nil {
+		return Result{}, err
 	}
 	d, err := readDeclaration(filepath.Join(o.Dir, declarationFile))
 	if err != nil {
@@ -75,11 +80,11 @@ func Build(ctx context.Context, o Options) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	admitted, err := sandbox.Admit(module, capabilities.ABI, requestedKinds(m.Capabilities))
+	admitted, err := sandbox.Admit(module, capabilities.ABI, m.Capabilities.Kinds())
 	if err != nil {
 		return Result{}, fmt.Errorf("checking the module: %w", err)
 	}
-	if m.Tools, err = describe(ctx, admitted, capabilities.EffectiveLimits(m.Limits)); err != nil {
+	if m.Tools, err = describe(ctx, admitted, o.CacheDir, capabilities.EffectiveLimits(m.Limits)); err != nil {
 		return Result{}, err
 	}
 	names, err := checkTools(m.Tools)
@@ -89,38 +94,20 @@ func Build(ctx context.Context, o Options) (Result, error) {
 	if err := d.check(m, o.Key); err != nil {
 		return Result{}, err
 	}
+	if err := d.checkUsed(m); err != nil {
+		return Result{}, err
+	}
 	file, err := capabilities.Seal(module, m, o.Key)
 	if err != nil {
 		return Result{}, fmt.Errorf("building: %w", err)
 	}
-	if err := writeFile(o.Output, file); err != nil {
-		return Result{}, fmt.Errorf("writing servlet: %w", err)
+	if err := WriteServlet(o.Output, file); err != nil {
+		return Result{}, err
 	}
 	return Result{
 		Output: o.Output, Name: m.Name, Version: m.Version, Size: int64(len(file)),
 		Tools: names, Imports: admitted.Imports(),
 	}, nil
-}
-
-// requestedKinds are the kinds of which c asks for something.
-func requestedKinds(c capabilities.Capabilities) []capabilities.Kind {
-	var kinds []capabilities.Kind
-	for _, k := range []struct {
-		kind  capabilities.Kind
-		asked bool
-	}{
-		{capabilities.KindHTTP, len(c.HTTP) > 0},
-		{capabilities.KindWeb, c.Web != nil},
-		{capabilities.KindFS, len(c.FS) > 0},
-		{capabilities.KindConfig, len(c.Config) > 0},
-		{capabilities.KindSecret, len(c.Secrets) > 0},
-		{capabilities.KindKV, c.KV != nil},
-	} {
-		if k.asked {
-			kinds = append(kinds, k.kind)
-		}
-	}
-	return kinds
 }
 
 // describeLimits bound the one run of a build: describing is a matter of milliseconds.
@@ -132,8 +119,8 @@ func describeLimits(memoryMB int) sandbox.Limits {
 }
 
 // describe asks the module for its tools, in a sandbox without a host.
-func describe(ctx context.Context, module sandbox.Admitted, limits capabilities.Limits) ([]json.RawMessage, error) {
-	engine, err := sandbox.New(ctx, sandbox.Config{})
+func describe(ctx context.Context, module sandbox.Admitted, cacheDir string, limits capabilities.Limits) ([]json.RawMessage, error) {
+	engine, err := sandbox.New(ctx, sandbox.Config{CacheDir: cacheDir})
 	if err != nil {
 		return nil, fmt.Errorf("describing tools: %w", err)
 	}
@@ -148,31 +135,4 @@ func describe(ctx context.Context, module sandbox.Admitted, limits capabilities.
 		return nil, explainFault(outcome)
 	}
 	return parseDescription(outcome.Output)
-}
-
-// writeFile replaces path by data in one step, and leaves nothing else behind.
-func writeFile(path string, data []byte) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			_ = f.Close()
-			_ = os.Remove(f.Name())
-		}
-	}()
-	if _, err = f.Write(data); err != nil {
-		return err
-	}
-	if err = f.Chmod(0o644); err != nil {
-		return err
-	}
-	if err = f.Sync(); err != nil {
-		return err
-	}
-	if err = f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
 }

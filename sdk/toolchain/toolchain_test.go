@@ -19,6 +19,20 @@ import (
 // key is a development key for tests.
 var key = ed25519.NewKeyFromSeed(bytes.Repeat([]byte{7}, ed25519.SeedSize))
 
+// cacheDir is shared by all tests: compiling a Go servlet is what takes their time.
+var cacheDir string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "writ-toolchain-")
+	if err != nil {
+		panic(err)
+	}
+	cacheDir = dir
+	code := m.Run()
+	_ = os.RemoveAll(dir)
+	os.Exit(code)
+}
+
 // offline gives the test an environment like a new user's: a home of its own, and no network. The
 // compiler's cache is kept, or each test would compile the standard library.
 func offline(t *testing.T) {
@@ -82,7 +96,7 @@ func TestFromNothingToARelease(t *testing.T) {
 	}
 
 	out := filepath.Join(t.TempDir(), "hello.wasm")
-	result, err := toolchain.Build(t.Context(), toolchain.Options{Dir: dir, Output: out, Key: key})
+	result, err := toolchain.Build(t.Context(), toolchain.Options{Dir: dir, Output: out, Key: key, CacheDir: cacheDir})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +152,7 @@ func builtElsewhere(t *testing.T) []byte {
 	t.Setenv("GOWASM", "satconv")
 	t.Setenv("GODEBUG", "http2client=0")
 	out := filepath.Join(t.TempDir(), "other.wasm")
-	if _, err := toolchain.Build(t.Context(), toolchain.Options{Dir: servletIn(t, nil), Output: out, Key: key}); err != nil {
+	if _, err := toolchain.Build(t.Context(), toolchain.Options{Dir: servletIn(t, nil), Output: out, Key: key, CacheDir: cacheDir}); err != nil {
 		t.Fatal(err)
 	}
 	file, err := os.ReadFile(out)
@@ -193,7 +207,7 @@ func TestBuildRefusals(t *testing.T) {
 			"go.mod":  "module x\n\ngo 1.26\n\nrequire example.com/not/here v1.0.0\n\nrequire github.com/writ-run/writ/sdk/go v0.0.0\n\nreplace github.com/writ-run/writ/sdk/go => ./.writ/sdk\n",
 			"go.sum":  "example.com/not/here v1.0.0 h1:4QTO8cBqQXcJ8SZOMVcSGQyBEZFZ0Xq6bXvNvY3rOPs=\nexample.com/not/here v1.0.0/go.mod h1:4QTO8cBqQXcJ8SZOMVcSGQyBEZFZ0Xq6bXvNvY3rOPs=\n"},
 			toolchain.ErrSource, "more.go:3:8: module lookup disabled by GOPROXY=off\na build uses no network: run \"go mod download\""},
-		{"no go.mod", map[string]string{"go.mod": ""}, toolchain.ErrSource, "has no go.mod"},
+		{"no go.mod", map[string]string{"go.mod": ""}, toolchain.ErrSource, "has no go.mod, which names the Go module: copy the one that \"writ new go NAME\" makes"},
 		{"no servlet.toml", map[string]string{"servlet.toml": ""}, toolchain.ErrDeclaration, "servlet.toml does not exist"},
 		{"an import that was not requested", map[string]string{"main.go": fetchingMain},
 			nil, "module imports writ1.http_start but servlet.toml requests no http capability"},
@@ -205,6 +219,9 @@ func TestBuildRefusals(t *testing.T) {
 				"tool get: annotations.readOnlyHint: true, but uses.get has a right to write"},
 		{"an origin that is none", map[string]string{"main.go": fetchingMain, "servlet.toml": strings.Replace(httpDeclaration, "https:", "ftp:", 1)},
 			toolchain.ErrDeclaration, "servlet.toml:6: capabilities.http[0].origin: "},
+		{"capabilities that no tool uses", map[string]string{"main.go": strings.Replace(fetchingMain, ", ReadOnly: true", "", 1), "servlet.toml": httpDeclaration +
+			"\n[[capabilities.fs]]\nid = \"docs\"\nguest = \"/docs\"\nmode = \"ro\"\n\n[[capabilities.config]]\nkey = \"UNITS\"\n\n[uses]\nget = [\"http:api:ro\"]\n"},
+			toolchain.ErrDeclaration, `servlet.toml:10: fs "docs": no tool uses it: name it in [uses] as "fs:docs", or remove it|servlet.toml:15: config "UNITS": no tool uses it`},
 		{"a crash in init", map[string]string{"main.go": strings.Replace(fetchingMain, "func init() {", "func init() {\n\tpanic(\"boom\")", 1), "servlet.toml": httpDeclaration},
 			nil, `the servlet wrote "panic: boom`},
 	}
@@ -212,7 +229,7 @@ func TestBuildRefusals(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			dir := servletIn(t, row.files)
 			folder := t.TempDir()
-			_, err := toolchain.Build(t.Context(), toolchain.Options{Dir: dir, Output: filepath.Join(folder, "out.wasm"), Key: key})
+			_, err := toolchain.Build(t.Context(), toolchain.Options{Dir: dir, Output: filepath.Join(folder, "out.wasm"), Key: key, CacheDir: cacheDir})
 			if err == nil || !containsAll(err.Error(), row.want) || row.kind != nil && !errors.Is(err, row.kind) {
 				t.Errorf("got %v\nwant %q", err, row.want)
 			}
@@ -236,7 +253,7 @@ func containsAll(text, want string) bool {
 func TestBuildRestoresTheSDK(t *testing.T) {
 	offline(t)
 	dir := servletIn(t, map[string]string{".writ": "", "main.go": "package main\n\nimport servlet \"github.com/writ-run/writ/sdk/go\"\n\nfunc main() { servlet.Log(1, x) }\n"})
-	_, err := toolchain.Build(t.Context(), toolchain.Options{Dir: dir, Output: filepath.Join(t.TempDir(), "out.wasm"), Key: key})
+	_, err := toolchain.Build(t.Context(), toolchain.Options{Dir: dir, Output: filepath.Join(t.TempDir(), "out.wasm"), Key: key, CacheDir: cacheDir})
 	if err == nil || err.Error() != "./main.go:5:30: undefined: x" {
 		t.Errorf("the SDK was not found: %v", err)
 	}
@@ -249,19 +266,19 @@ func TestBuildNeedsACompiler(t *testing.T) {
 	offline(t)
 	dir := servletIn(t, nil)
 	build := func() error {
-		_, err := toolchain.Build(t.Context(), toolchain.Options{Dir: dir, Output: filepath.Join(t.TempDir(), "out.wasm"), Key: key})
+		_, err := toolchain.Build(t.Context(), toolchain.Options{Dir: dir, Output: filepath.Join(t.TempDir(), "out.wasm"), Key: key, CacheDir: cacheDir})
 		return err
 	}
 	bin := t.TempDir()
 	t.Setenv("PATH", bin)
-	if err := build(); !errors.Is(err, toolchain.ErrCompiler) || !strings.Contains(err.Error(), `"go" is not in PATH: install Go 1.26 or newer`) {
+	if err := build(); !errors.Is(err, toolchain.ErrCompiler) || !strings.Contains(err.Error(), `"go" is not in PATH: install Go 1.26.5 or newer`) {
 		t.Errorf("without go: %v", err)
 	}
 	old := "#!/bin/sh\necho '{\"GOVERSION\":\"go1.22.5\",\"GOMODCACHE\":\"/x\",\"GOCACHE\":\"/x\"}'\n"
 	if err := os.WriteFile(filepath.Join(bin, "go"), []byte(old), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := build(); !errors.Is(err, toolchain.ErrCompiler) || !strings.Contains(err.Error(), "is go1.22.5: install Go 1.26 or newer") {
+	if err := build(); !errors.Is(err, toolchain.ErrCompiler) || !strings.Contains(err.Error(), "is go1.22.5: install Go 1.26.5 or newer") {
 		t.Errorf("with an old go: %v", err)
 	}
 }
@@ -275,7 +292,7 @@ func TestNewRefusals(t *testing.T) {
 		{"another language", "", "cobol", "hello", `language "cobol" is not known`},
 		{"a name with capitals", "", "go", "Hello", `"Hello" cannot be a name`},
 		{"a name that leaves the folder", "", "go", "../x", `"../x" cannot be a name`},
-		{"a name with an escape", "", "go", "a\x1b[2J", `\\u001b[2J`},
+		{"a name with an escape", "", "go", "a\x1b[2J", `"a\u001b[2J"`},
 		{"a folder that is not empty", full, "go", "hello", "is not empty"},
 		{"a folder that is a file", filepath.Join(full, "mine.txt"), "go", "hello", "not a directory"},
 	}

@@ -39,14 +39,8 @@ func checkTools(tools []json.RawMessage) ([]string, error) {
 			continue
 		}
 		names = append(names, tool.Name)
-		if _, err := schema.CompileInput(tool.InputSchema); err != nil {
-			wrong = append(wrong, fmt.Errorf("%s: inputSchema: %v", toolAt(tools, i), err))
-		}
-		if tool.OutputSchema == nil {
-			continue
-		}
-		if _, err := schema.Compile(tool.OutputSchema); err != nil {
-			wrong = append(wrong, fmt.Errorf("%s: outputSchema: %v", toolAt(tools, i), err))
+		if err := schema.Accept(tool.InputSchema, tool.OutputSchema); err != nil {
+			wrong = append(wrong, fmt.Errorf("%s: %v", toolAt(tools, i), err))
 		}
 	}
 	if len(wrong) > 0 {
@@ -85,7 +79,7 @@ func explainFault(o sandbox.Outcome) error {
 	text := "describing tools: " + o.Fault.Text
 	for _, line := range o.Logs {
 		if strings.HasPrefix(line.Text, "panic: ") || strings.HasPrefix(line.Text, "fatal error: ") {
-			text += ": the servlet wrote " + fmt.Sprintf("%q", capabilities.Printable(line.Text, 200))
+			text += ": the servlet wrote \"" + capabilities.Printable(line.Text, 200) + "\""
 			break
 		}
 	}

@@ -70,7 +70,7 @@ func (d folder) explain(err error, p place) error {
 		{fs.ErrExist, "exists already"},
 		{syscall.EROFS, "cannot be changed: the folder is read-only"},
 		{syscall.EPERM, "leads out of the folder, or may not be touched"},
-		{fs.ErrPermission, "is not allowed: nobody granted this to the tool"},
+		{fs.ErrPermission, "is not allowed: this tool was not given the folder, or not for that; whoever runs Writ can give it with `writ grant`"},
 		{syscall.EISDIR, "is a directory, not a file"},
 		{syscall.ENOTDIR, "is not a directory, or leads through a file"},
 		{syscall.ENOTEMPTY, "is not empty"},

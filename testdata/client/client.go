@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"os/exec"
 	"strings"
@@ -39,6 +40,11 @@ type Client struct {
 // Stdio starts cmd and speaks to it over its standard streams. cmd.Stderr is the caller's to set.
 // Close ends the process.
 func Stdio(ctx context.Context, cmd *exec.Cmd) (*Client, error) { return Config{}.Stdio(ctx, cmd) }
+
+// Pipe speaks to a server that reads out and writes in, within this process.
+func Pipe(ctx context.Context, in io.ReadCloser, out io.WriteCloser) (*Client, error) {
+	return Config{}.connect(ctx, &mcp.IOTransport{Reader: in, Writer: out})
+}
 
 // HTTP connects to a Streamable HTTP endpoint.
 func HTTP(ctx context.Context, url string) (*Client, error) { return Config{}.HTTP(ctx, url) }

@@ -25,6 +25,7 @@ var owners = map[string]string{
 	"github.com/modelcontextprotocol/go-sdk":     "host/mcpserver",
 	"github.com/BurntSushi/toml":                 "sdk/toolchain",
 	"github.com/spf13/cobra":                     "cmd/writ",
+	"github.com/spf13/pflag":                     "cmd/writ",
 	"golang.org/x/term":                          "cmd/writ",
 	"github.com/rogpeppe/go-internal/testscript": "", // tests only
 }

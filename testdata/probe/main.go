@@ -1,5 +1,5 @@
-// Probe is a servlet that asks for nothing and tries to reach everything. The demonstration and the
-// tests run it and expect that it got nothing.
+// Probe is a servlet that asks for one folder and tries to reach everything else, with plain system
+// calls and no check of its own. The demonstration and the tests run it and expect that it got nothing.
 package main
 
 import (
@@ -11,47 +11,56 @@ import (
 )
 
 type input struct {
-	Files []string `json:"files" description:"Paths of the host to try to open"`
+	Control string   `json:"control" description:"A file of the folder, which must open"`
+	Read    []string `json:"read" description:"Paths to try to read"`
+	Write   []string `json:"write" description:"Paths to try to write, and to make a link at"`
 }
 
-// loot is what a call of probe could reach. Every field empty is what the sandbox promises.
+// loot is what a call of probe could reach. Control true and every other field empty is what the
+// sandbox promises.
 type loot struct {
+	Control     bool     `json:"control"`
 	Environment []string `json:"environment"`
 	Arguments   []string `json:"arguments"`
-	Opened      []string `json:"opened"`
+	Read        []string `json:"read"`
+	Written     []string `json:"written"`
 	Listed      []string `json:"listed"`
 	Memory      string   `json:"memory"`
-	Refused     []string `json:"refused"`
 }
 
 // left is written by each call and must never be found by another.
 var left string
 
 func init() {
-	servlet.AddTool(servlet.Tool{Name: "loot", Description: "Tries to read the host's environment, arguments and files, and what an earlier call left in memory", ReadOnly: true, ClosedWorld: true}, rob)
+	servlet.AddTool(servlet.Tool{Name: "loot", ClosedWorld: true,
+		Description: "Tries to reach the host's environment, arguments and files, and what an earlier call left in memory"}, rob)
 }
 
 func rob(_ context.Context, in input) (loot, error) {
-	got := loot{Environment: os.Environ(), Arguments: os.Args, Memory: left, Opened: []string{}, Listed: []string{}, Refused: []string{}}
-	if got.Environment == nil {
-		got.Environment = []string{}
-	}
-	if got.Arguments == nil {
-		got.Arguments = []string{}
-	}
-	for _, path := range in.Files {
+	got := loot{Memory: left, Environment: []string{}, Arguments: []string{}, Read: []string{}, Written: []string{}, Listed: []string{}}
+	left = "a call was here"
+	got.Environment = append(got.Environment, os.Environ()...)
+	got.Arguments = append(got.Arguments, os.Args...)
+	_, err := os.ReadFile(in.Control)
+	got.Control = err == nil
+	for _, path := range in.Read {
 		if data, err := os.ReadFile(path); err == nil {
-			got.Opened = append(got.Opened, fmt.Sprintf("%s (%d bytes)", path, len(data)))
-		} else {
-			got.Refused = append(got.Refused, err.Error())
+			got.Read = append(got.Read, fmt.Sprintf("%s: %s", path, data))
 		}
 	}
-	for _, dir := range []string{"/", ".", "..", "/docs", "/proc"} {
+	for _, path := range in.Write {
+		if err := os.WriteFile(path, []byte("the probe was here"), 0o600); err == nil {
+			got.Written = append(got.Written, path)
+		}
+		if err := os.Symlink("/etc", path+".link"); err == nil {
+			got.Written = append(got.Written, path+".link")
+		}
+	}
+	for _, dir := range []string{"/", "..", "/docs/..", "/proc", "/etc"} {
 		if entries, err := os.ReadDir(dir); err == nil {
 			got.Listed = append(got.Listed, fmt.Sprintf("%s (%d entries)", dir, len(entries)))
 		}
 	}
-	left = "a call was here"
 	return got, nil
 }
 

@@ -12,15 +12,17 @@ import (
 // Tool is one tool as the details show it.
 type Tool struct {
 	Name        string // as the AI will see it, with the alias
+	Called      string // as it was signed
 	Effect      string // "can change or delete files", ...
 	Given       bool   // whether the operator's choice gives it
 	Title       string
 	Description string
 	Params      []Param
+	Results     []Param         // from its output schema
 	Signed      json.RawMessage // the signed object, every byte of which reaches the AI
 }
 
-// Param is one argument of a tool, from the top level of its input schema.
+// Param is one argument of a tool, or one member of its result, from the top level of a schema.
 type Param struct {
 	Name        string
 	Type        string
@@ -34,15 +36,31 @@ const maxSummary = 400
 // maxEscape is the length of the longest escape of one byte or rune, in runes.
 const maxEscape = len(`\U0010ffff`)
 
-// Details draws every tool: first a summary, then the signed object entire, each line of it behind a
-// bar, so that no text of a publisher can pass for a line of Writ's. rest is what else was signed, a
-// JSON object.
-func Details(tools []Tool, rest json.RawMessage, width int, color bool) string {
+// Details draws every text of every tool. Where a summary would leave out or cut any of them, the
+// signed object follows entire, each line of it behind a bar, so that no text of a publisher can pass
+// for a line of Writ's.
+func Details(tools []Tool, width int, color bool) string {
 	p := &page{width: max(width, MinWidth), color: color}
-	p.paragraph(plain, fmt.Sprintf("What your AI is told, %s. Lines behind a bar are the publisher's words as signed.", count(len(tools), "tool")))
+	p.paragraph(plain, fmt.Sprintf("What your AI is told, %s. What is quoted or behind a bar is the publisher's.", count(len(tools), "tool")))
 	for i, tool := range tools {
 		p.line()
 		p.tool(i+1, tool)
+		if !tool.summarized() {
+			p.signed(tool)
+		}
+	}
+	return p.text.String()
+}
+
+// Signed draws the signed object of every tool entire, and rest, a JSON object, which is all else that
+// was signed.
+func Signed(tools []Tool, rest json.RawMessage, width int, color bool) string {
+	p := &page{width: max(width, MinWidth), color: color}
+	p.paragraph(plain, "What was signed. Lines behind a bar are the publisher's.")
+	for i, tool := range tools {
+		p.line()
+		p.heading(i+1, tool)
+		p.signed(tool)
 	}
 	p.line()
 	p.paragraph(strong, "What else was signed:")
@@ -50,12 +68,21 @@ func Details(tools []Tool, rest json.RawMessage, width int, color bool) string {
 	return p.text.String()
 }
 
-func (p *page) tool(number int, tool Tool) {
+func (p *page) heading(number int, tool Tool) {
 	given := "not given"
 	if tool.Given {
 		given = "given"
 	}
 	p.paragraph(strong, fmt.Sprintf("%d. %s (%s; %s)", number, tool.Name, tool.Effect, given))
+}
+
+func (p *page) signed(tool Tool) {
+	p.indented(3, plain, fmt.Sprintf("as signed, %s:", count(len(tool.Signed), "byte")))
+	p.barred(tool.Signed)
+}
+
+func (p *page) tool(number int, tool Tool) {
+	p.heading(number, tool)
 	if tool.Title != "" {
 		p.indented(3, plain, "title: "+Quote(tool.Title, maxSummary))
 	}
@@ -67,14 +94,23 @@ func (p *page) tool(number int, tool Tool) {
 		if param.Required {
 			need = "required"
 		}
-		text := fmt.Sprintf("argument %s: %s, %s", Quote(param.Name, maxSummary), Quote(param.Type, maxSummary), need)
-		if param.Description != "" {
-			text += ", " + Quote(param.Description, maxSummary)
-		}
-		p.indented(3, plain, text)
+		p.member("argument", need, param)
 	}
-	p.indented(3, plain, fmt.Sprintf("as signed, %s:", count(len(tool.Signed), "byte")))
-	p.barred(tool.Signed)
+	for _, member := range tool.Results {
+		need := "sometimes"
+		if member.Required {
+			need = "always"
+		}
+		p.member("result", need, member)
+	}
+}
+
+func (p *page) member(what, need string, m Param) {
+	text := fmt.Sprintf("%s %s: %s, %s", what, Quote(m.Name, maxSummary), Quote(m.Type, maxSummary), need)
+	if m.Description != "" {
+		text += ", " + Quote(m.Description, maxSummary)
+	}
+	p.indented(3, plain, text)
 }
 
 // barred draws a JSON text with line breaks and indentation added, and no other change.

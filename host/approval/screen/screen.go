@@ -19,6 +19,7 @@ const MinWidth = 40
 // View is an approval screen before layout. Every text is escaped again when it is drawn, so that a
 // caller who forgets it cannot open the terminal to a publisher.
 type View struct {
+	Title         string // a line above everything else; empty: none
 	Name, Version string
 	Signer        string   // "UNKNOWN KEY ab12-... (first time seen; ...)"
 	Trusted       bool     // whether Signer is drawn calmly; the words must say it too
@@ -34,7 +35,7 @@ type Row struct {
 	Danger bool   // marked with the word DANGER
 	Wants  string // Writ's own words
 	Gives  string
-	Note   string // beside Gives, for what changes from one look to the next: "(312 files)"
+	Note   string // beside Gives: what changes from one look to the next, "(312 files)", or how to give it
 	Said   string // the publisher's reason, shown quoted on a line of its own
 }
 
@@ -52,6 +53,9 @@ const maxSaid = 140
 // also styled by ANSI sequences; the text without them is the same.
 func Draw(v View, width int, color bool) string {
 	p := &page{width: max(width, MinWidth), color: color}
+	if v.Title != "" {
+		p.paragraph(strong, v.Title)
+	}
 	p.head(v)
 	for _, text := range v.Intro {
 		p.paragraph(plain, text)
