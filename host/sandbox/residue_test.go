@@ -35,7 +35,8 @@ func thief(table bool) []byte {
 	hidden := m.Global(0)
 	m.Data(65536+100, []byte("the image is not all zeros"))
 	globalGet, globalSet := w.Op(0x23, w.U32(hidden)), w.Op(0x24, w.U32(hidden))
-	emptied, filled := w.Code(), w.Code()
+	emptied := w.Code()
+	var filled []byte
 	if table {
 		m.Table(w.Range(2, 2))
 		m.Elements([]byte{1, 0, 0x41, 0, 0x0b, 1, 0}) // entry 0 is function 0

@@ -84,7 +84,7 @@ var instructions = func() (s [256]struct {
 	set(0x25, 0x25, leb32, 20)   // table.get
 	set(0x26, 0x26, control, 24) // table.set
 	set(0x28, 0x3e, memarg, 22)  // loads and stores
-	set(0x3f, 0x3f, control, 3)  // memory.size
+	set(0x3f, 0x3f, control, 6)  // memory.size; twice its due: it takes the gate longest for its bytes
 	set(0x40, 0x40, control, 40) // memory.grow, charged
 	set(0x41, 0x41, leb32, 2)    // i32.const
 	set(0x42, 0x42, leb64, 2)    // i64.const

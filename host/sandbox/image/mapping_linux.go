@@ -128,7 +128,10 @@ func (m *mapping) free() {
 }
 
 // region is one range of pages as the kernel lists it (struct page_region of linux/fs.h).
-type region struct{ start, end, categories uint64 }
+type region struct {
+	start, end uint64
+	_          uint64 // categories, of which only one kind was asked for
+}
 
 // regions is enough for the pages that an ordinary call changes. Above it they are dropped.
 type regions [512]region
