@@ -288,6 +288,11 @@ func (p page) elements() ([]element, error) {
 	if f := p.flags(); f != pageBranch && f != pageLeaf || next > uint64(len(p.data)) {
 		return nil, fmt.Errorf("page %d is neither branch nor leaf", p.id)
 	}
+	if count == 0 && len(p.data) > pageHeaderSize {
+		// Only a bucket within its parent's entry may be empty, and then it ends with its header: a
+		// count of four that lost its bit would otherwise hide all four.
+		return nil, fmt.Errorf("page %d is empty and should not be", p.id)
+	}
 	out := make([]element, count)
 	for i := range out {
 		at := pageHeaderSize + i*elementSize
