@@ -27,23 +27,13 @@ func request(i int) (input []byte, text string) {
 	return input, text
 }
 
-// plain is a fresh call through the sandbox, against a fresh operating system process of the same tool.
-func (b *bench) plain() error {
-	code, err := b.compile()
-	if err != nil {
-		return err
-	}
-	limits := sandbox.Limits{Memory: 64 << 20, Wall: 10 * time.Second, Output: 1 << 20, Log: 64 << 10, HostCalls: 10_000}
-	err = b.time("plain/go", 20, 300, func(i int) error {
-		input, text := request(i)
-		out := code.Run(b.ctx, sandbox.Call{Entry: sandbox.EntryCall, Input: input, Limits: limits})
-		if out.Fault != nil {
-			return out.Fault
+// calls of the echo servlet through the sandbox: on rung plain, and as the product runs them; against
+// a fresh operating system process of the same tool.
+func (b *bench) sandboxed() error {
+	for name, best := range map[string]sandbox.Rung{"plain/go": sandbox.RungPlain, "fresh/go": sandbox.RungReset} {
+		if err := b.rung(name, best); err != nil {
+			return err
 		}
-		return holds(out.Output, text)
-	})
-	if err != nil {
-		return err
 	}
 	spawn, err := b.build("spawn")
 	if err != nil {
@@ -61,6 +51,26 @@ func (b *bench) plain() error {
 	})
 }
 
+// rung measures calls on a rung of the ladder.
+func (b *bench) rung(name string, best sandbox.Rung) error {
+	code, err := b.compile(best)
+	if err != nil {
+		return err
+	}
+	limits := sandbox.Limits{Memory: 64 << 20, Wall: 10 * time.Second, Output: 1 << 20, Log: 64 << 10, HostCalls: 10_000}
+	return b.time(name, 50, 1000, func(i int) error {
+		input, text := request(i)
+		out := code.Run(b.ctx, sandbox.Call{Entry: sandbox.EntryCall, Input: input, Limits: limits})
+		switch {
+		case out.Fault != nil:
+			return out.Fault
+		case out.Rung != best:
+			return fmt.Errorf("it ran on rung %s, not %s", out.Rung, best)
+		}
+		return holds(out.Output, text)
+	})
+}
+
 func holds(answer []byte, text string) error {
 	if !bytes.Contains(answer, []byte(text)) {
 		return fmt.Errorf("wrong answer: %.80s", answer)
@@ -69,7 +79,7 @@ func holds(answer []byte, text string) error {
 }
 
 // compile builds the echo servlet and its machine code.
-func (b *bench) compile() (*sandbox.Code, error) {
+func (b *bench) compile(best sandbox.Rung) (*sandbox.Code, error) {
 	key := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
 	file := filepath.Join(b.dir, "echo.wasm")
 	if _, err := toolchain.Build(b.ctx, toolchain.Options{Dir: "testdata/bench/echo", Output: file, Key: key}); err != nil {
@@ -91,7 +101,7 @@ func (b *bench) compile() (*sandbox.Code, error) {
 	if err != nil {
 		return nil, err
 	}
-	engine, err := sandbox.New(b.ctx, sandbox.Config{})
+	engine, err := sandbox.New(b.ctx, sandbox.Config{Best: best})
 	if err != nil {
 		return nil, err
 	}

@@ -43,7 +43,7 @@ func main() {
 		log.Fatal(err)
 	}
 	b := &bench{ctx: context.Background(), writ: absolute(*writ), filesystem: absolute(*servlet), dir: dir}
-	for _, step := range []func() error{b.plain, b.protocol, b.install, b.size, b.memory} {
+	for _, step := range []func() error{b.sandboxed, b.protocol, b.install, b.size, b.memory} {
 		if err = step(); err != nil {
 			break
 		}
@@ -100,6 +100,7 @@ func (b *bench) write(path string) error {
 // yardsticks pairs a figure with what it is to be read against.
 var yardsticks = map[string]string{
 	"plain/go":   "spawn/go",
+	"fresh/go":   "spawn/go",
 	"stdio/call": "stdio/floor",
 	"http/call":  "http/floor",
 }
