@@ -78,6 +78,11 @@ func (r *run) boot(in *instance) bool {
 		r.fault = &Fault{FaultTrap, segmentText}
 		return false
 	}
+	// Initialisation reaches nothing, here as when an image is taken: a servlet must not come to
+	// depend on what it will not see on another rung.
+	host, refusing := r.host, r.refusing
+	r.host, r.refusing = denied{preopens: r.preopens}, true
+	defer func() { r.host, r.refusing = host, refusing }()
 	for _, name := range []string{wasm.StartExport, initExport} {
 		init := in.module.ExportedFunction(name)
 		if init == nil || name == wasm.StartExport && !in.code.shape.Start {
