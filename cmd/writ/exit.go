@@ -57,7 +57,7 @@ func statusOf(err error) int {
 		return exitOK
 	case errors.As(err, &said):
 		return int(said)
-	case isAny(err, registry.ErrLocked, registry.ErrDamaged, registry.ErrNewer, registry.ErrReadOnly, registry.ErrUnsafe):
+	case isAny(err, storeFailures...):
 		return exitHost
 	case errors.As(err, &denied), isAny(err, refusals...):
 		return exitDenied
@@ -67,6 +67,9 @@ func statusOf(err error) int {
 		return exitHost
 	}
 }
+
+// storeFailures are a store that cannot be used.
+var storeFailures = []error{registry.ErrLocked, registry.ErrDamaged, registry.ErrNewer, registry.ErrReadOnly, registry.ErrUnsafe}
 
 // refusals are what Writ refuses although the command line is right.
 var refusals = []error{

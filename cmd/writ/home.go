@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/writ-run/writ/host"
+	"github.com/writ-run/writ/host/mcpserver"
 	"github.com/writ-run/writ/host/sandbox"
 	"github.com/writ-run/writ/registry"
 )
@@ -64,6 +65,33 @@ func codeCache(home string) string {
 
 // closeWait is how long running calls may take to end once the command is done.
 const closeWait = 5 * time.Second
+
+// withTools runs f with what is installed in the space and the tools that clients see of it.
+func (a *app) withTools(ctx context.Context, f func(*registry.Registry, []registry.Installation, []host.Tool) error) error {
+	return a.withHost(ctx, func(reg *registry.Registry, h *host.Host) error {
+		all, err := reg.List(ctx, a.caller())
+		if err != nil {
+			return err
+		}
+		tools, err := h.Tools(ctx, a.caller())
+		if err != nil {
+			return err
+		}
+		return f(reg, all, tools)
+	})
+}
+
+// withServer runs f with an MCP server over the home; its warnings go to the log.
+func (a *app) withServer(ctx context.Context, f func(*mcpserver.Server) error) error {
+	a.serving = true
+	return a.withHost(ctx, func(_ *registry.Registry, h *host.Host) error {
+		s, err := mcpserver.New(mcpserver.Config{Host: h, Version: buildVersion(), Logger: a.logger()})
+		if err != nil {
+			return err
+		}
+		return f(s)
+	})
+}
 
 // withHost runs f with a Host over the home, and closes both.
 func (a *app) withHost(ctx context.Context, f func(*registry.Registry, *host.Host) error) error {

@@ -113,7 +113,7 @@ func (a *app) decide(ctx context.Context, d decision, choice approval.Choice, f 
 
 // inputError marks an error as a mistake in what the command line names, unless it is something else.
 func inputError(err error) error {
-	if err == nil || statusOf(err) != exitHost || isAny(err, registry.ErrLocked, registry.ErrDamaged, registry.ErrNewer, registry.ErrReadOnly, registry.ErrUnsafe) {
+	if err == nil || statusOf(err) != exitHost || isAny(err, storeFailures...) {
 		return err
 	}
 	return usageError{err}

@@ -32,15 +32,7 @@ func (a *app) listVerb() *cobra.Command {
 		Short:   "List the installed servlets",
 		Example: "  writ list\n  writ list --json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withHost(cmd.Context(), func(reg *registry.Registry, h *host.Host) error {
-				all, err := reg.List(cmd.Context(), a.caller())
-				if err != nil {
-					return err
-				}
-				tools, err := h.Tools(cmd.Context(), a.caller())
-				if err != nil {
-					return err
-				}
+			return a.withTools(cmd.Context(), func(_ *registry.Registry, all []registry.Installation, tools []host.Tool) error {
 				why := map[string]string{}
 				for _, n := range notReady(tools) {
 					why[n.Alias] = n.Why

@@ -5,9 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/writ-run/writ/host"
 	"github.com/writ-run/writ/host/mcpserver"
-	"github.com/writ-run/writ/registry"
 )
 
 func (a *app) runVerb() *cobra.Command {
@@ -18,15 +16,10 @@ func (a *app) runVerb() *cobra.Command {
 configuration starts; it ends when the client closes its end.`,
 		Example: "  writ run\n  writ run --space work",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			a.serving = true
 			if a.interactive() {
 				a.say("waiting for an MCP client on standard input: a client's configuration starts this command")
 			}
-			return a.withHost(cmd.Context(), func(_ *registry.Registry, h *host.Host) error {
-				s, err := mcpserver.New(mcpserver.Config{Host: h, Version: buildVersion(), Logger: a.logger()})
-				if err != nil {
-					return err
-				}
+			return a.withServer(cmd.Context(), func(s *mcpserver.Server) error {
 				return s.ServeStdio(cmd.Context(), a.space, a.stdin, nopCloser{a.stdout})
 			})
 		},

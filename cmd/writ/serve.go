@@ -8,9 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/writ-run/writ/host"
 	"github.com/writ-run/writ/host/mcpserver"
-	"github.com/writ-run/writ/registry"
 )
 
 func (a *app) serveVerb() *cobra.Command {
@@ -29,12 +27,7 @@ yet, so every program and user of this machine can call what you granted.`,
 			if err := loopbackOnly(listen); err != nil {
 				return err
 			}
-			a.serving = true
-			return a.withHost(cmd.Context(), func(_ *registry.Registry, h *host.Host) error {
-				s, err := mcpserver.New(mcpserver.Config{Host: h, Version: buildVersion(), Logger: a.logger()})
-				if err != nil {
-					return err
-				}
+			return a.withServer(cmd.Context(), func(s *mcpserver.Server) error {
 				l, err := net.Listen("tcp", listen)
 				if err != nil {
 					return fmt.Errorf("listening: %v: choose another port with --listen, or 0 for a free one", err)

@@ -37,15 +37,7 @@ func (a *app) statusVerb() *cobra.Command {
 		Short:   "Show the home, what is installed in it and what is not ready",
 		Example: "  writ status\n  writ status --json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withHost(cmd.Context(), func(reg *registry.Registry, h *host.Host) error {
-				all, err := reg.List(cmd.Context(), a.caller())
-				if err != nil {
-					return err
-				}
-				tools, err := h.Tools(cmd.Context(), a.caller())
-				if err != nil {
-					return err
-				}
+			return a.withTools(cmd.Context(), func(reg *registry.Registry, all []registry.Installation, tools []host.Tool) error {
 				s := status{Version: buildVersion(), Home: reg.Home(), Space: a.space, Generation: reg.Generation(),
 					Bytes: folderSize(reg.Home()), Servlets: len(all), Tools: len(tools), NotReady: notReady(tools)}
 				if a.json {

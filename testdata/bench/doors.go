@@ -151,10 +151,9 @@ func (b *bench) plan(home, file string, flags ...string) (string, error) {
 		return "", fmt.Errorf("planning: %w", err)
 	}
 	var plan struct{ Digest string }
-	return plan.Digest, unmarshal(out, &plan)
+	err = json.Unmarshal(out, &plan)
+	return plan.Digest, err
 }
-
-func unmarshal(data []byte, v any) error { return json.Unmarshal(data, v) }
 
 func (b *bench) approve(home, file string, flags ...string) error {
 	digest, err := b.plan(home, file, flags...)
