@@ -53,11 +53,11 @@ type signature struct {
 // which must be the last section, in canonical encoding. It believes nothing yet. The result keeps
 // file; it must not be changed afterwards. A module without an envelope is ErrUnsigned.
 func Read(file []byte) (Unverified, error) {
-	s, err := lastSection(file)
+	s, err := lastSection(bytes.NewReader(file), int64(len(file)))
 	if err != nil {
 		return Unverified{}, fmt.Errorf("reading servlet: %w", err)
 	}
-	u, err := parseEnvelope(s.content)
+	u, err := parseEnvelope(file[s.from:s.end])
 	if err != nil {
 		return Unverified{}, fmt.Errorf("reading servlet: envelope: %w", err)
 	}

@@ -164,9 +164,9 @@ func isList(word string, v any) bool {
 }
 
 // step appends a name to a JSON pointer (RFC 6901).
-func step(pointer, name string) string {
-	return pointer + "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
-}
+func step(pointer, name string) string { return pointer + "/" + escapes.Replace(name) }
+
+var escapes = strings.NewReplacer("~", "~0", "/", "~1")
 
 func (w *schemaWalk) keywords(path string, s map[string]any, depth int, reachable bool) {
 	for _, word := range refusedKeywords {

@@ -12,13 +12,10 @@ import (
 // names, and the module is the one that was signed. Whether the key is trusted is not decided here.
 // Only Verify makes one; the zero Servlet has an empty manifest, which grants and runs nothing.
 type Servlet struct {
-	manifest Manifest
-	tools    []Tool
-	payload  []byte
-	digest   string // hex SHA-256 of payload
-	key      ed25519.PublicKey
-	module   []byte
-	file     string
+	stated  Statement
+	payload []byte
+	module  []byte
+	file    string
 }
 
 // Verify checks signature, key id, payload type, module digest and size, and the whole manifest.
@@ -32,42 +29,31 @@ func (u Unverified) Verify() (Servlet, error) {
 }
 
 func (u Unverified) verify() (Servlet, error) {
-	m, err := decodeManifest(u.payload)
+	m, key, err := u.authentic()
 	if err != nil {
-		return Servlet{}, fmt.Errorf("manifest: %w", err)
-	}
-	key, err := ParsePublisher(m.Publisher)
-	if err != nil {
-		return Servlet{}, fmt.Errorf("manifest: publisher: %w", err)
-	}
-	if KeyID(key) != u.keyID {
-		return Servlet{}, fmt.Errorf("%w: the envelope names key %s, the manifest %s", ErrSignature, Fingerprint(u.keyID), Fingerprint(KeyID(key)))
-	}
-	if !ed25519.Verify(key, authenticated(u.payload), u.signature) {
-		return Servlet{}, fmt.Errorf("%w: the manifest was changed after key %s signed it, or signed by another key", ErrSignature, Fingerprint(u.keyID))
+		return Servlet{}, err
 	}
 	if int64(len(u.module)) != m.Module.Size || u.digest != m.Module.SHA256 {
 		return Servlet{}, fmt.Errorf("%w: it has %d bytes and SHA-256 %s", ErrModule, len(u.module), u.digest)
 	}
-	m, tools, err := m.validated()
+	s, err := u.stated(m, key)
 	if err != nil {
-		return Servlet{}, fmt.Errorf("manifest: %w", err)
+		return Servlet{}, err
 	}
-	digest := sha256.Sum256(u.payload)
-	return Servlet{manifest: m, tools: tools, payload: u.payload, digest: hex.EncodeToString(digest[:]), key: key, module: u.module, file: u.file}, nil
+	return Servlet{stated: s, payload: u.payload, module: u.module, file: u.file}, nil
 }
 
 // Manifest returns what the publisher signed. Its slices and maps are shared: do not change them.
-func (s Servlet) Manifest() Manifest { return s.manifest }
+func (s Servlet) Manifest() Manifest { return s.stated.Manifest() }
 
 // Tools returns the signed tools in the manifest's order. They are shared: do not change them.
-func (s Servlet) Tools() []Tool { return s.tools }
+func (s Servlet) Tools() []Tool { return s.stated.Tools() }
 
 // Payload returns the exact signed manifest bytes.
 func (s Servlet) Payload() []byte { return s.payload }
 
 // ManifestDigest is the hex SHA-256 of Payload.
-func (s Servlet) ManifestDigest() string { return s.digest }
+func (s Servlet) ManifestDigest() string { return s.stated.ManifestDigest() }
 
 // Digest is the hex SHA-256 of the whole file.
 func (s Servlet) Digest() string { return s.file }
@@ -76,7 +62,7 @@ func (s Servlet) Digest() string { return s.file }
 func (s Servlet) Module() []byte { return s.module }
 
 // KeyID returns the id of the key that signed: hex SHA-256 of the public key.
-func (s Servlet) KeyID() string { return KeyID(s.key) }
+func (s Servlet) KeyID() string { return s.stated.KeyID() }
 
 // Seal fills in m.Module and m.Publisher, validates m, signs it with key and returns module with the
 // envelope as its last section. An envelope that module already has is replaced. Equal input gives
@@ -114,14 +100,14 @@ func Seal(module []byte, m Manifest, key ed25519.PrivateKey) ([]byte, error) {
 
 // withoutEnvelope returns module up to its envelope, if it has one at its end.
 func withoutEnvelope(module []byte) ([]byte, error) {
-	found, err := findEnvelope(module)
+	found, err := findEnvelope(bytes.NewReader(module), int64(len(module)))
 	if err != nil {
 		return nil, err
 	}
 	switch {
 	case len(found) == 0:
 		return bytes.Clone(module), nil
-	case len(found) == 1 && found[0].end == len(module):
+	case len(found) == 1 && found[0].end == int64(len(module)):
 		return bytes.Clone(module[:found[0].start]), nil
 	}
 	return nil, fmt.Errorf("the module has a section %q that is not its last: build it anew", SectionName)

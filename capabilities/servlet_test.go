@@ -182,6 +182,7 @@ func FuzzRead(f *testing.F) {
 	f.Add(append(bytes.Clone(emptyModule), custom(capabilities.SectionName, `{"payload":"","payloadType":"`+capabilities.PayloadType+`","signatures":[]}`)...))
 	f.Add(append(bytes.Clone(emptyModule), 0, 0xff, 0xff, 0xff, 0xff, 0x0f))
 	f.Fuzz(func(t *testing.T, data []byte) {
+		agree(t, data)
 		s, err := open(data)
 		if err != nil {
 			return

@@ -107,6 +107,7 @@ func (v vector) run(t *testing.T) []string {
 		}
 		return answer(err)
 	case "envelope":
+		agree(t, wrap(v.payload))
 		_, err := open(wrap(v.payload))
 		return answer(err)
 	case "hex":
@@ -114,6 +115,7 @@ func (v vector) run(t *testing.T) []string {
 		if err != nil {
 			t.Fatalf("%s: %v", v.name, err)
 		}
+		agree(t, file)
 		_, err = open(file)
 		return answer(err)
 	}

@@ -5,8 +5,10 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/writ-run/writ/capabilities"
@@ -111,8 +113,13 @@ func (g *Guard) send(ctx context.Context, x exchange) (*http.Response, *effect.E
 	if err != nil {
 		return nil, &effect.Error{Code: effect.Invalid, Text: errURLPath.Error()}
 	}
-	resp, err := g.transport(x.capability, x.right).RoundTrip(req)
+	var left atomic.Bool
+	trace := &httptrace.ClientTrace{WroteHeaders: func() { left.Store(true) }}
+	resp, err := g.transport(x.capability, x.right).RoundTrip(req.WithContext(httptrace.WithClientTrace(ctx, trace)))
 	if err != nil {
+		if left.Load() {
+			g.ledger.unknown(ctx, newEvent(capabilities.KindHTTP, x.method, x.target(), ""))
+		}
 		return nil, g.unanswered(ctx, x, err)
 	}
 	if resp.StatusCode < 200 || resp.StatusCode > 599 { // 101 would be a raw connection

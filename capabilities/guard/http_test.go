@@ -517,3 +517,41 @@ func TestAddressAsOriginIsRefused(t *testing.T) {
 		t.Errorf("loopback, opened by mistake: %v", err)
 	}
 }
+
+// A request that has left and has no answer may have done what it asks for: the record says that nobody
+// knows. One that never left is no such thing.
+func TestWhatBecameOfARequestIsNotMadeUp(t *testing.T) {
+	received := make(chan struct{}, 1)
+	u := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		received <- struct{}{}
+		if strings.HasSuffix(r.URL.Path, "hang") {
+			<-r.Context().Done()
+		}
+		panic(http.ErrAbortHandler)
+	})
+	right := u.right()
+	right.Methods = []string{"POST"}
+	g, j := u.guard(t, right)
+	post := func(path string) effect.HTTPRequest {
+		return effect.HTTPRequest{Capability: "api", Method: "POST", Path: path, Body: []byte("x")}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { <-received; cancel() }()
+	if _, err := g.Fetch(ctx, post("/v1/hang")); code(err) != effect.Cancelled {
+		t.Errorf("cancelled on the way: %v", err)
+	}
+	if _, err := g.Fetch(t.Context(), post("/v1/drop")); code(err) != effect.Unavailable {
+		t.Errorf("no answer: %v", err)
+	}
+	u.Close()
+	if _, err := g.Fetch(t.Context(), post("/v1/gone")); code(err) != effect.Unavailable {
+		t.Errorf("no server: %v", err)
+	}
+	want := []string{
+		"allow POST api:/v1/hang", "unknown POST api:/v1/hang", "allow POST api:/v1/drop", "unknown POST api:/v1/drop", "allow POST api:/v1/gone",
+	}
+	if got := j.lines(); !slices.Equal(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+}

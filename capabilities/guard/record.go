@@ -17,8 +17,8 @@ type Event struct {
 	Kind     string    `json:"kind"`             // "http", "fs", "config"
 	Action   string    `json:"action"`           // "GET", "open", "write", "rename", "get" ...
 	Target   string    `json:"target"`           // capability id and guest-side name; never a host path or a secret
-	Decision string    `json:"decision"`         // "allow" or "deny"
-	Reason   string    `json:"reason,omitempty"` // rule that denied
+	Decision string    `json:"decision"`         // "allow", "deny", or "unknown" after an "allow" of which no one knows what it came to
+	Reason   string    `json:"reason,omitempty"` // rule that denied, or why it is unknown
 	// Repeated is how often the refusal recorded last was asked for again without anything else in
 	// between; such an event stands for all of them. What is allowed has an event each time.
 	Repeated int `json:"repeated,omitempty"`
@@ -148,6 +148,19 @@ func (l *ledger) record(ctx context.Context, e Event, once bool) error {
 		l.looked[look{e.Action, e.Target}] = struct{}{}
 	}
 	return nil
+}
+
+// unknown records that an effect which was allowed has left this machine, and that nobody answered. It
+// may have happened: whoever reads the audit has to ask the other side, and nothing here does it again.
+func (l *ledger) unknown(ctx context.Context, e Event) {
+	e.Decision, e.Reason = "unknown", "sent; it is not known what became of it"
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	ctx = context.WithoutCancel(ctx)
+	// What cannot be recorded now is unknown all the same: its permission has no answer after it.
+	if l.endRepeats(ctx) == nil && l.write(ctx, e) == nil {
+		l.last = e
+	}
 }
 
 // endRepeats records how often the last refusal was repeated. It is called with mu held.

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/writ-run/writ/capabilities/strictjson"
 )
 
@@ -136,6 +138,9 @@ func FuzzDecode(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
+		if _, err := strictjson.Compact(data); (err == nil) != (strictjson.Judge(data) == nil) {
+			t.Fatalf("%q: the short way says %v, the long one %v", data, err, strictjson.Judge(data))
+		}
 		var v any
 		if err := strictjson.Decode(data, &v); err != nil {
 			for _, r := range err.Error() {
@@ -162,6 +167,9 @@ func FuzzDecode(f *testing.F) {
 		compact, err := strictjson.Compact(data)
 		if err != nil {
 			t.Fatalf("decoded but not compacted: %v", err)
+		}
+		if short := jsontext.Value(bytes.Clone(data)); short.Compact() != nil || !bytes.Equal(compact, short) {
+			t.Fatalf("compacted to %s, want %s", compact, short)
 		}
 		if again, err := strictjson.Compact(compact); err != nil || !bytes.Equal(compact, again) {
 			t.Fatalf("compacting twice changes it: %s, %v", again, err)
