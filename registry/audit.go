@@ -43,9 +43,9 @@ func (e *Entry) check() error {
 	if err := checkCaller(capabilities.Caller{Principal: e.Principal, Space: e.Space}); err != nil {
 		return err
 	}
-	for what, text := range map[string]string{"alias": e.Alias, "call": e.Call} {
-		if text != "" {
-			if err := checkName(what, text, 200); err != nil {
+	for _, part := range [...]struct{ what, text string }{{"alias", e.Alias}, {"call", e.Call}} {
+		if part.text != "" {
+			if err := checkName(part.what, part.text, 200); err != nil {
 				return err
 			}
 		}
@@ -72,27 +72,45 @@ func (e *Entry) link(chain string, seq uint64, prev string, now time.Time) ([]by
 		e.Time = now
 	}
 	e.Time = e.Time.UTC().Round(0)
-	sum, err := e.sum()
+	content, err := e.content()
 	if err != nil {
 		return nil, err
 	}
-	e.Hash = sum
-	return strictjson.Encode(e)
+	e.Hash = hashOf(content)
+	// Hash comes last: what was hashed is the whole line but for its value.
+	const end = `"}`
+	line := content[len(contentPrefix) : len(content)-len(end)]
+	return append(append(line, e.Hash...), end...), nil
 }
 
-// sum hashes everything in the entry but Hash itself: that is its content and, in Prev, all entries
-// before it.
+// contentPrefix keeps hashes of entries apart from those of anything else.
+const contentPrefix = "writ audit entry v1\x00"
+
+// content is everything in the entry but Hash itself, which is empty in it: what the entry says and, in
+// Prev, all entries before it.
+func (e *Entry) content() ([]byte, error) {
+	unhashed := *e
+	unhashed.Hash = ""
+	encoded, err := strictjson.Encode(&unhashed)
+	if err != nil {
+		return nil, err
+	}
+	content := make([]byte, 0, len(contentPrefix)+len(encoded)+hex.EncodedLen(sha256.Size))
+	return append(append(content, contentPrefix...), encoded...), nil
+}
+
+func hashOf(content []byte) string {
+	sum := sha256.Sum256(content)
+	return hex.EncodeToString(sum[:])
+}
+
+// sum hashes the entry's content.
 func (e *Entry) sum() (string, error) {
-	content := *e
-	content.Hash = ""
-	encoded, err := strictjson.Encode(content)
+	content, err := e.content()
 	if err != nil {
 		return "", err
 	}
-	h := sha256.New()
-	h.Write([]byte("writ audit entry v1\x00"))
-	h.Write(encoded)
-	return hex.EncodeToString(h.Sum(nil)), nil
+	return hashOf(content), nil
 }
 
 // genesis is the Prev of the first entry of a home's store chain. It depends on the home's key, so

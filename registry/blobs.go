@@ -87,6 +87,39 @@ func (s *boltStore) Blob(ctx context.Context, digest string) ([]byte, error) {
 	return blob, nil
 }
 
+// OpenBlob implements Store.
+func (s *boltStore) OpenBlob(ctx context.Context, digest string) (BlobReader, error) {
+	path, err := s.blobPath(digest)
+	if err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("servlet file %s: %w", path, ErrNotFound)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading servlet file: %v", err)
+	}
+	info, err := f.Stat()
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("reading servlet file: %v", err)
+	}
+	return &blobFile{f, info.Size()}, nil
+}
+
+// blobFile is an open blob; its size is that of when it was opened.
+type blobFile struct {
+	*os.File
+	size int64
+}
+
+// Size implements BlobReader.
+func (f *blobFile) Size() int64 { return f.size }
+
 // Blobs implements Store.
 func (s *boltStore) Blobs(context.Context) ([]string, error) {
 	entries, err := os.ReadDir(s.home.file(blobFolder))

@@ -186,6 +186,12 @@ func (r *Registry) Blob(ctx context.Context, digest string) ([]byte, error) {
 	return r.store.Blob(ctx, digest)
 }
 
+// OpenBlob opens a servlet file to read parts of it, which is much cheaper than Blob. Nothing of it is
+// checked against its digest: read it with capabilities.ReadStatement, which believes signatures only.
+func (r *Registry) OpenBlob(ctx context.Context, digest string) (BlobReader, error) {
+	return r.store.OpenBlob(ctx, digest)
+}
+
 // putInstallation writes in over the record of its Revision, 0 for none, and returns the new one.
 func putInstallation(tx Tx, in Installation) (uint64, error) {
 	rev := in.Revision

@@ -30,6 +30,9 @@ type Store interface {
 	PutBlob(ctx context.Context, digest string, blob []byte) error
 	// Blob returns the bytes of a blob, hashed again: ErrNotFound, or ErrDamaged when they differ.
 	Blob(ctx context.Context, digest string) ([]byte, error)
+	// OpenBlob opens a blob to read parts of it, or ErrNotFound. Nothing of it is hashed: what it says
+	// has to be proven by something else.
+	OpenBlob(ctx context.Context, digest string) (BlobReader, error)
 	// Blobs lists the digests of all blobs, kept or not, sorted.
 	Blobs(ctx context.Context) ([]string, error)
 
@@ -54,6 +57,13 @@ type Segment interface {
 	Sync() error
 	// Close ends writing; it does not sync.
 	Close() error
+}
+
+// BlobReader is an open blob of Size bytes.
+type BlobReader interface {
+	io.ReaderAt
+	io.Closer
+	Size() int64
 }
 
 // Tx reads and writes records inside one transaction, and is of no use after it. What it returns

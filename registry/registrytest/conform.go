@@ -331,11 +331,17 @@ func blobs(t *testing.T, a, b registry.Store) {
 		if _, err := a.Blob(ctx, name); err == nil || errors.Is(err, registry.ErrNotFound) {
 			t.Errorf("looked for a blob %q: %v", name, err)
 		}
+		if _, err := a.OpenBlob(ctx, name); err == nil || errors.Is(err, registry.ErrNotFound) {
+			t.Errorf("opened a blob %q: %v", name, err)
+		}
 	}
 	got, err := b.Blob(ctx, digest)
 	if err != nil || !bytes.Equal(got, blob) {
 		t.Errorf("read %d bytes, %v", len(got), err)
 	}
+	testOpenBlob(t, b, digest, blob)
+	_, err = b.OpenBlob(ctx, other)
+	wantError(t, err, registry.ErrNotFound)
 	list, err := b.Blobs(ctx)
 	if err != nil || !slices.Equal(list, []string{digest}) {
 		t.Errorf("listed %q, %v", list, err)
@@ -428,4 +434,19 @@ func cancelled(t *testing.T, a, b registry.Store) {
 	wantValue(t, b, "k", "v")
 	_, err = get(t, b, "late")
 	wantError(t, err, registry.ErrNotFound)
+}
+
+func testOpenBlob(t *testing.T, s registry.Store, digest string, blob []byte) {
+	t.Helper()
+	f, err := s.OpenBlob(t.Context(), digest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	part := make([]byte, len(blob)/2)
+	if _, err := f.ReadAt(part, int64(len(blob)-len(part))); err != nil || f.Size() != int64(len(blob)) || !bytes.Equal(part, blob[len(blob)-len(part):]) {
+		t.Errorf("the end of %d bytes is %q, %v", f.Size(), part, err)
+	}
+	if err := f.Close(); err != nil {
+		t.Error(err)
+	}
 }
