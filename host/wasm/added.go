@@ -32,6 +32,7 @@ const (
 type helpers struct {
 	index  [helperCount]uint32 // 1 + place among the added functions; 0: not needed
 	relays map[string]uint32   // the same by the types of the locals
+	inits  map[uint32]uint32   // the same by data segment
 	types  []uint32
 	bodies []code
 }
@@ -72,6 +73,16 @@ func (w *rewriter) helper(h helper) uint32 {
 		w.helpers.index[h] = w.helpers.add(w.typeOf(t), body)
 	}
 	return w.imports + uint32(len(w.funcs)) + w.helpers.index[h]
+}
+
+// initOf returns the function index of memory.init of a long segment: (to, from, n).
+func (w *rewriter) initOf(segment uint32) uint32 {
+	place, ok := w.helpers.inits[segment]
+	if !ok {
+		place = w.helpers.add(w.typeOf(FuncType{Params: []byte{I32, I32, I32}}), w.initBody(segment))
+		w.helpers.inits[segment] = place
+	}
+	return w.imports + uint32(len(w.funcs)) + place
 }
 
 // relay returns the function index of the relay for locals of these types, or false.

@@ -147,3 +147,40 @@ func (w *rewriter) copyBackward(c *code) {
 	c.index(opBrIf, 0)
 	c.op(opEnd)
 }
+
+// initBody is memory.init of a long segment in chunks. A segment that was dropped is empty: the first
+// chunk traps, before anything is written.
+func (w *rewriter) initBody(segment uint32) (c code) {
+	c.op(0) // no locals
+	c.large()
+	c.op(opIf, blockVoid)
+	{
+		c.outside(localTo)
+		c.index(opLocalGet, localFrom)
+		c.op(opI64ExtendI32)
+		c.index(opLocalGet, localN)
+		c.op(opI64ExtendI32, opI64Add)
+		c.i64(int64(w.lengths[segment]))
+		c.op(opI64GtU, opI32Or, opIf, blockVoid)
+		c.args(3)
+		c.init(segment)
+		c.op(opEnd)
+		c.op(opLoop, blockVoid)
+		w.payChunk(&c)
+		c.args(2)
+		c.i32(chunk)
+		c.init(segment)
+		c.move(localTo, opI32Add)
+		c.move(localFrom, opI32Add)
+		c.move(localN, opI32Sub)
+		c.large()
+		c.index(opBrIf, 0)
+		c.op(opEnd)
+	}
+	c.op(opEnd)
+	w.payRest(&c)
+	c.args(3)
+	c.init(segment)
+	c.op(opEnd)
+	return c
+}

@@ -10,8 +10,8 @@ type body struct {
 	out    code
 	copied int    // what of in is before this offset is in out
 	locals []byte // types of the locals, parameters included; no more than a relay takes
-	nest   uint32 // local: the depth that the function found and leaves again
-	deep   int64  // how much it counts in the depth; 0: it calls nothing
+	nest   uint32 // local: the stack that the function found left, and leaves again
+	frame  int64  // bytes that it takes of it; 0: none that count
 }
 
 // editCode rewrites all bodies and adds the helpers.
@@ -29,6 +29,7 @@ func (w *rewriter) editCode(r *reader) []byte {
 			out: b.out[:0], locals: b.locals[:0], paths: paths{regions: b.regions[:0], frames: b.frames[:0]},
 		}
 		if r.err == nil {
+			b.frame = int64(w.taken[i])
 			b.edit(w.types[w.funcs[i]])
 			r.err = b.in.err
 		}
@@ -46,7 +47,7 @@ func (w *rewriter) editCode(r *reader) []byte {
 // edit rewrites one body.
 func (b *body) edit(t FuncType) {
 	b.copyLocals(t.Params)
-	if b.measure(); b.deep > 0 {
+	if b.frame > 0 {
 		b.descend(t.Results)
 	}
 	if !b.in.next() {
@@ -56,8 +57,8 @@ func (b *body) edit(t FuncType) {
 	room := -1
 	if b.in.op != opLoop {
 		room = b.price()
-		b.check(&b.out, func() { b.yield(&b.out) })
 	}
+	b.admit(room >= 0)
 	b.regions = append(b.regions, region{room: room})
 	b.enter(opBlock)
 	for {
@@ -71,10 +72,10 @@ func (b *body) edit(t FuncType) {
 		}
 	}
 	b.flush(b.in.from)
-	if b.deep > 0 {
+	if b.frame > 0 {
 		b.out.op(opEnd)
 		b.out.index(opLocalGet, b.nest)
-		b.out.index(opGlobalSet, b.rewriter.depth)
+		b.out.index(opGlobalSet, b.stack)
 	}
 	b.out.op(opEnd)
 	b.settle()
@@ -101,39 +102,18 @@ func (b *body) copyLocals(params []byte) {
 	}
 	b.nest = uint32(total)
 	b.out = append(appendU32(b.out, uint32(runs)+1), b.in.b[from:b.in.pos]...)
-	b.out.op(1, I32)
+	b.out.op(1, I64)
 	b.copied = b.in.pos
 }
 
-// frameUnit is how many instructions a function counts once in the depth for. A runtime's stack frame
-// has room for each value that lives across a call, one an instruction at most: without this 10,000
-// calls of a function that keeps 60,000 values are 4.8 GB of stack.
-const frameUnit = 1024
-
-// measure finds how much the function counts in the depth. One that calls nothing is the last on the
-// stack and counts nothing.
-func (b *body) measure() {
-	size, calls := 0, false
-	for scan := b.in; scan.next(); {
-		size += scan.skipped + 1
-		calls = calls || scan.op == opCall || scan.op == opCallIndirect
-	}
-	if calls {
-		b.deep = 1 + int64(size/frameUnit)
-	}
-}
-
-// descend counts the call, traps when calls nest too deep, and opens a block around the whole body, so
-// that every way out of it passes the code that counts the call off again.
+// descend takes the function's frame from the stack that is left, and opens a block around the whole
+// body, so that every way out of it passes the code that gives the frame back.
 func (b *body) descend(results []byte) {
-	b.out.index(opGlobalGet, b.rewriter.depth)
+	b.out.index(opGlobalGet, b.stack)
 	b.out.index(opLocalTee, b.nest)
-	b.out.i32(b.deep)
-	b.out.op(opI32Sub)
-	b.out.index(opGlobalSet, b.rewriter.depth)
-	b.out.index(opLocalGet, b.nest)
-	b.out.i32(b.deep)
-	b.out.op(opI32LtS, opIf, blockVoid, opUnreachable, opEnd)
+	b.out.i64(b.frame)
+	b.out.op(opI64Sub)
+	b.out.index(opGlobalSet, b.stack)
 	switch len(results) {
 	case 0:
 		b.out.op(opBlock, blockVoid)
@@ -143,6 +123,27 @@ func (b *body) descend(results []byte) {
 		b.out.op(opBlock)
 		b.out = appendSigned(b.out, int64(b.typeOf(FuncType{Results: results})))
 	}
+}
+
+// admit yields when the stack, or the fuel that was taken at the entry, is below zero: one branch for
+// both.
+func (b *body) admit(fuel bool) {
+	var left func()
+	switch fuel, stack := fuel, b.frame > 0; {
+	case fuel && stack:
+		left = func() {
+			b.out.index(opGlobalGet, b.fuel)
+			b.out.index(opGlobalGet, b.stack)
+			b.out.op(opI64Or)
+		}
+	case fuel:
+		left = func() { b.out.index(opGlobalGet, b.fuel) }
+	case stack:
+		left = func() { b.out.index(opGlobalGet, b.stack) }
+	default:
+		return
+	}
+	b.checkOf(&b.out, left, func() { b.yield(&b.out) })
 }
 
 // flush copies what was read up to an offset.
@@ -185,8 +186,10 @@ func (b *body) instruction() {
 		b.end()
 	case opBr, opBrIf, opBrTable, opReturn, opUnreachable:
 		b.jump()
-	case opCall, opRefFunc:
-		b.replace(func() { b.out.index(byte(b.in.op), b.fix(b.in.index)) })
+	case opCall:
+		b.replace(func() { b.out.index(opCall, b.fix(b.in.index)) })
+	case opRefFunc:
+		b.replace(func() { b.out.index(opGlobalGet, b.reference(b.in.index)) })
 	case opTableSet, opElemDrop:
 		b.shape.Tables = true
 	case opDataDrop:
@@ -197,13 +200,25 @@ func (b *body) instruction() {
 		b.replace(func() { b.out.index(opCall, b.helper(helperCopy)) })
 	case opMemoryInit:
 		b.shape.Passive = true
-		b.before(helperBytes)
+		if b.length(b.in.index) <= chunk {
+			b.before(helperBytes)
+			break
+		}
+		b.replace(func() { b.out.index(opCall, b.initOf(b.in.index)) })
 	case opMemoryGrow:
 		b.before(helperPages)
 	case opTableInit, opTableCopy, opTableGrow, opTableFill:
 		b.shape.Tables = true
 		b.before(helperItems)
 	}
+}
+
+// length is that of a data segment.
+func (b *body) length(segment uint32) uint32 {
+	if uint64(segment) >= uint64(len(b.lengths)) {
+		return 0
+	}
+	return b.lengths[segment]
 }
 
 // replace writes something in place of the instruction.
@@ -261,7 +276,7 @@ func (b *body) jump() {
 			ok = ok && b.branch(labels.u32())
 		}
 	case opReturn:
-		if b.deep > 0 {
+		if b.frame > 0 {
 			b.replace(func() { b.out.index(opBr, uint32(len(b.frames)-1)) })
 		}
 	}

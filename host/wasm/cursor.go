@@ -17,6 +17,7 @@ type cursor struct {
 	labels  int    // offset of the first target of br_table
 	skipped int    // instructions passed over before it
 	weight  int    // of all instructions so far
+	vectors bool   // some of them are on vectors
 }
 
 // next moves to the next instruction that matters to control, limits or metering, past those that
@@ -162,6 +163,7 @@ func (c *cursor) vector() {
 		return
 	}
 	c.op = prefixVector<<8 | n
+	c.vectors = true
 	arg, lanes := vectorShape(n)
 	if arg {
 		c.memarg()

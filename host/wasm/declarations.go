@@ -1,6 +1,9 @@
 package wasm
 
-import "errors"
+import (
+	"errors"
+	"slices"
+)
 
 func (m *module) readTypes(r *reader) {
 	for range r.count("types", maxTypes) {
@@ -12,6 +15,7 @@ func (m *module) readTypes(r *reader) {
 			return
 		}
 		m.types = append(m.types, t)
+		m.wide = m.wide || slices.Contains(t.Params, V128) || slices.Contains(t.Results, V128)
 	}
 }
 
@@ -127,7 +131,7 @@ func (m *module) readMemory(r *reader) {
 func (m *module) readGlobals(r *reader) {
 	n := r.count("globals", maxGlobals)
 	for range n {
-		r.valType()
+		m.wide = r.valType() == V128 || m.wide
 		mut := r.byte()
 		if r.err == nil && mut > 1 {
 			r.failf("global mutability 0x%02x", mut)

@@ -3,7 +3,6 @@ package wasm
 // Opcodes that only the meter writes.
 const (
 	opSelect       = 0x1b
-	opI32LtS       = 0x48
 	opI32LtU       = 0x49
 	opI32GtU       = 0x4b
 	opI32LeU       = 0x4d
@@ -11,8 +10,10 @@ const (
 	opI64GeS       = 0x59
 	opI32Add       = 0x6a
 	opI32Sub       = 0x6b
+	opI32Or        = 0x72
 	opI64Add       = 0x7c
 	opI64Sub       = 0x7d
+	opI64Or        = 0x84
 	opI64Shl       = 0x86
 	opI64ShrU      = 0x88
 	opI64ExtendI32 = 0xad // unsigned
@@ -41,6 +42,11 @@ func (c *code) bulk(op uint32) {
 	}
 }
 
+// init appends memory.init of a segment.
+func (c *code) init(segment uint32) {
+	*c = append(appendU32(append(*c, prefixBulk, opMemoryInit&0xff), segment), 0)
+}
+
 // appendSigned appends the shortest signed LEB128 of v.
 func appendSigned(b []byte, v int64) []byte {
 	for {
@@ -66,11 +72,16 @@ func (w *rewriter) charge(c *code, units func()) {
 	c.index(opGlobalSet, w.fuel)
 }
 
-// check appends code that yields, by what yield appends, when the fuel is below zero. The arm that
-// goes on comes first and is empty: the runtime's register allocator gives the code that follows the
-// state of the arm it meets first, and after a call nothing is left in registers.
+// check appends code that yields, by what yield appends, when the fuel is below zero.
 func (w *rewriter) check(c *code, yield func()) {
-	c.index(opGlobalGet, w.fuel)
+	w.checkOf(c, func() { c.index(opGlobalGet, w.fuel) }, yield)
+}
+
+// checkOf is check for what left appends. The arm that goes on comes first and is empty: the runtime's
+// register allocator gives the code that follows the state of the arm it meets first, and after a call
+// nothing is left in registers.
+func (w *rewriter) checkOf(c *code, left, yield func()) {
+	left()
 	c.i64(0)
 	c.op(opI64GeS, opIf, blockVoid, opElse)
 	yield()

@@ -2,7 +2,7 @@ package wasm
 
 // Imports reads a module's imports, allowed or not.
 func Imports(bin []byte) []Import {
-	m, _ := read(bin, classes[ClassServlet])
+	m, _ := read(bin, classes[ClassRuntime])
 	if m == nil {
 		return nil
 	}
@@ -16,4 +16,13 @@ func Effort(bin []byte) int {
 		return 0
 	}
 	return m.effort
+}
+
+// Frames tells what a call of each own function is charged of the stack, bytes.
+func Frames(bin []byte) []int32 {
+	m, _ := read(bin, classes[ClassServlet])
+	if m == nil {
+		return nil
+	}
+	return m.frames
 }

@@ -13,7 +13,13 @@ import (
 	"github.com/writ-run/writ/host/wasm"
 )
 
-var errFuel = errors.New("out of fuel")
+var (
+	errFuel  = errors.New("out of fuel")
+	errStack = errors.New("out of stack")
+)
+
+// plenty is stack for any honest program, bytes.
+const plenty = 16 << 20
 
 // openRules admit every import of the module and ask nothing of it but a memory.
 func openRules(module []byte) wasm.Rules {
@@ -37,6 +43,9 @@ func newMachine(tb testing.TB, config wazero.RuntimeConfig) *machine {
 	tb.Cleanup(func() { m.Close(context.Background()) })
 	yield := func(_ context.Context, mod api.Module, _ []uint64) {
 		m.yields++
+		if int64(mod.ExportedGlobal(wasm.StackExport).Get()) < 0 {
+			panic(errStack)
+		}
 		if m.refill == 0 {
 			panic(errFuel)
 		}
@@ -73,14 +82,14 @@ func (m *machine) meter(module []byte, rules wasm.Rules) (wasm.Metered, error) {
 var anonymous = wazero.NewModuleConfig().WithName("").WithStartFunctions()
 
 // start makes an instance of a metered module as a host does.
-func (m *machine) start(metered wasm.Metered, config wazero.ModuleConfig, fuel int64, depth int32) (api.Module, error) {
+func (m *machine) start(metered wasm.Metered, config wazero.ModuleConfig, fuel, stack int64) (api.Module, error) {
 	ctx := context.Background()
 	mod, err := m.InstantiateWithConfig(ctx, metered.Code(), config)
 	if err != nil {
 		return nil, err
 	}
 	mod.ExportedGlobal(wasm.FuelExport).(api.MutableGlobal).Set(uint64(fuel))
-	mod.ExportedGlobal(wasm.DepthExport).(api.MutableGlobal).Set(uint64(uint32(depth)))
+	mod.ExportedGlobal(wasm.StackExport).(api.MutableGlobal).Set(uint64(stack))
 	if err := metered.WriteData(func(at uint32, p []byte) bool { return mod.Memory().Write(at, p) }); err != nil {
 		return nil, err
 	}

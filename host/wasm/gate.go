@@ -32,7 +32,7 @@ func Gate(bin []byte, rules Rules) (Gated, error) {
 	if err != nil {
 		return Gated{}, fmt.Errorf("gating module: %w", err)
 	}
-	return Gated{code: m.out, info: Info{
+	return Gated{code: m.out, frames: m.frames, info: Info{
 		Imports: m.imports, Exports: m.exports, MemoryMin: m.memoryMin, MemoryMax: m.memoryMax,
 	}}, nil
 }

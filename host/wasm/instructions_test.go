@@ -51,7 +51,7 @@ func TestGateRefusesInstructions(t *testing.T) {
 		{"switches too wide together", "targets of br_table: found 16385, limit 16384", w.Code(table(16_000), table(385))},
 		{"targets that lie", "targets of br_table: found 4294967295, limit 2147483648", w.Op(0x0e, w.U32(1<<32-1))},
 		{"twenty thousand branches", "blocks and branches: found 40008, limit 10000", bytes.Repeat(w.Code(w.I32(0), w.BrIf(0)), 20_000)},
-		{"too many calls through the table", "weight of its instructions: found 1288000, limit 800000", bytes.Repeat(w.Code(w.I32(0), w.Op(0x11, []byte{0, 0})), 14_000)},
+		{"too many calls through the table", "weight of its instructions: found 1498000, limit 800000", bytes.Repeat(w.Code(w.I32(0), w.Op(0x11, []byte{0, 0})), 14_000)},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -79,7 +79,7 @@ func TestGateAdmitsInstructions(t *testing.T) {
 		"many branches": func(m *w.Module) { m.Func("", "", "", bytes.Repeat(w.Code(w.I32(0), w.BrIf(0)), 4_996)) },
 		"many calls": func(m *w.Module) {
 			m.Table(w.AtLeast(1))
-			m.Func("", "", "", bytes.Repeat(w.Code(w.I32(0), w.Op(0x11, []byte{0, 0})), 8_000))
+			m.Func("", "", "", bytes.Repeat(w.Code(w.I32(0), w.Op(0x11, []byte{0, 0})), 7_000))
 		},
 		"vectors": func(m *w.Module) {
 			m.Func("", "", "", w.Op(0xfd, []byte{12}, make([]byte, 16)), w.Op(0xfd, []byte{21, 15}), w.Drop(),
@@ -102,6 +102,12 @@ func TestGateAdmitsInstructions(t *testing.T) {
 func TestGateBoundsProducts(t *testing.T) {
 	branches := func(n int) []byte { return bytes.Repeat(w.Code(w.I32(0), w.BrIf(0)), n) }
 	locals := func(n int) []byte { return w.Code([]byte{1}, w.U32(uint32(n)), []byte{wasm.I32}) }
+	const joined = "locals and mutable globals x blocks"
+	passes := func(m *w.Module, values, calls int) {
+		types := strings.Repeat("i", values)
+		f := m.Func("", types, types, w.Unreachable())
+		m.Func("", types, types, w.Unreachable(), bytes.Repeat(w.Call(f), calls))
+	}
 	globals := func(m *w.Module, n int) {
 		for range n {
 			m.Global(0)
@@ -113,12 +119,20 @@ func TestGateBoundsProducts(t *testing.T) {
 		rule   string
 		change func(m *w.Module)
 	}{
-		{"250 locals x 1000 branches", true, "locals x blocks", func(m *w.Module) { m.FuncLocals("", "", "", locals(250), branches(1000)) }},
-		{"251 locals x 1000 branches", false, "locals x blocks", func(m *w.Module) { m.FuncLocals("", "", "", locals(251), branches(1000)) }},
-		{"250 parameters x 1001 branches", false, "locals x blocks", func(m *w.Module) { m.Func("", strings.Repeat("i", 250), "", branches(1001)) }},
-		{"1000 globals x 500 calls", true, "mutable globals x calls", func(m *w.Module) { globals(m, 1000); m.Func("", "", "", bytes.Repeat(w.Call(0), 500)) }},
-		{"1000 globals x 501 calls", false, "mutable globals x calls", func(m *w.Module) { globals(m, 1000); m.Func("", "", "", bytes.Repeat(w.Call(0), 501)) }},
-		{"block types of 300 values x 1000 branches", false, "locals x blocks", func(m *w.Module) {
+		// Four values more change in every function: what metering adds, and where the memory is.
+		{"246 locals x 1000 branches", true, joined, func(m *w.Module) { m.FuncLocals("", "", "", locals(246), branches(1000)) }},
+		{"247 locals x 1000 branches", false, joined, func(m *w.Module) { m.FuncLocals("", "", "", locals(247), branches(1000)) }},
+		{"246 parameters x 1001 branches", false, joined, func(m *w.Module) { m.Func("", strings.Repeat("i", 246), "", branches(1001)) }},
+		{"246 globals x 1000 branches", true, joined, func(m *w.Module) { globals(m, 246); m.Func("", "", "", branches(1000)) }},
+		{"247 globals x 1000 branches", false, joined, func(m *w.Module) { globals(m, 247); m.Func("", "", "", branches(1000)) }},
+		{"247 results x 1000 branches", false, joined, func(m *w.Module) {
+			m.Func("", "", strings.Repeat("i", 247), w.Unreachable(), branches(1000))
+		}},
+		{"1000 globals x 499 calls, and one for the function", true, "mutable globals x calls", func(m *w.Module) { globals(m, 1000); m.Func("", "", "", bytes.Repeat(w.Call(0), 499)) }},
+		{"1000 globals x 500 calls, and one for the function", false, "mutable globals x calls", func(m *w.Module) { globals(m, 1000); m.Func("", "", "", bytes.Repeat(w.Call(0), 500)) }},
+		{"10 values passed and returned by 6000 calls", true, "", func(m *w.Module) { passes(m, 10, 6000) }},
+		{"100 values passed and returned by 1000 calls", false, "weight of its instructions", func(m *w.Module) { passes(m, 100, 1000) }},
+		{"block types of 300 values x 1000 branches", false, joined, func(m *w.Module) {
 			m.Func("", strings.Repeat("i", 300), "")
 			wide := byte(m.TypeOf(strings.Repeat("i", 300), ""))
 			m.Func("", "", "", w.Unreachable(), w.Block(wide), branches(1000))
@@ -163,7 +177,7 @@ func TestGateBoundsTheSum(t *testing.T) {
 
 // A module that exports a name of the meter's could pass its own counter off as the fuel.
 func TestGateKeepsNamesForTheMeter(t *testing.T) {
-	for _, name := range []string{wasm.FuelExport, wasm.DepthExport, wasm.StartExport, wasm.GlobalExport + "0", "writ.anything"} {
+	for _, name := range []string{wasm.FuelExport, wasm.StackExport, wasm.StartExport, wasm.GlobalExport + "0", "writ.anything"} {
 		_, err := wasm.Gate(good(func(m *w.Module) { m.Func(name, "", "") }), rules())
 		if want := fmt.Sprintf("gating module: export %q: names that start with \"writ.\" are reserved", name); err == nil || err.Error() != want {
 			t.Errorf("error %v, want %s", err, want)

@@ -12,11 +12,11 @@ var ErrInvalid = errors.New("it is not valid WebAssembly 2.0 (a function body, c
 // Names that metering adds to a module. The gate refuses modules that use them.
 const (
 	FuelExport   = "writ.fuel"    // i64 global: units left; negative means it ran out
-	DepthExport  = "writ.depth"   // i32 global: calls that may still nest; negative after a trap means they nested too deep
+	StackExport  = "writ.stack"   // i64 global: bytes of stack that nested calls may still take, at least; negative means that nobody knows
 	StartExport  = "writ.start"   // the start function, exported in place of being run
 	GlobalExport = "writ.global." // + index among the module's own globals: each mutable one
 	YieldModule  = "writ"         // namespace of the one import that is added:
-	YieldName    = "yield"        // () -> (): called when fuel ran out; the host refills the global or traps
+	YieldName    = "yield"        // () -> (): called when one of the two ran out; the host refills it or traps
 
 	reservedPrefix = "writ."
 )
@@ -38,7 +38,7 @@ func Validate(g Gated, valid func(code []byte) error) (Validated, error) {
 }
 
 // Metered is a module that charges fuel at function entries, loop heads and by length for bulk
-// operations, counts its call depth, exports its state and keeps no data segments of its own: nothing
+// operations, counts the stack that its calls take, exports its state and keeps no data segments of its own: nothing
 // of a snapshot is baked into it, so that servlets with the same code share one compilation.
 type Metered struct {
 	code  []byte

@@ -24,13 +24,13 @@ func guest(params, results string, body ...[]byte) []byte {
 }
 
 // metered makes an instance of a module.
-func metered(t *testing.T, m *machine, module []byte, fuel int64, depth int32) api.Module {
+func metered(t *testing.T, m *machine, module []byte, fuel, stack int64) api.Module {
 	t.Helper()
 	form, err := m.meter(module, openRules(module))
 	if err != nil {
 		t.Fatal(err)
 	}
-	mod, err := m.start(form, anonymous, fuel, depth)
+	mod, err := m.start(form, anonymous, fuel, stack)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +70,7 @@ func TestMeterCharges(t *testing.T) {
 		m := newMachine(t, config)
 		for _, c := range cases {
 			t.Run(engine+"/"+c.name, func(t *testing.T) {
-				mod := metered(t, m, c.module, 1<<30, 100)
+				mod := metered(t, m, c.module, 1<<30, plenty)
 				for range 2 { // the price is the same each time
 					before := mod.ExportedGlobal(wasm.FuelExport).Get()
 					if _, err := mod.ExportedFunction("f").Call(t.Context(), c.arg); err != nil {
@@ -137,7 +137,7 @@ func TestMeterStopsEveryShape(t *testing.T) {
 		for name, module := range shapes {
 			t.Run(engine+"/"+name, func(t *testing.T) {
 				m := newMachine(t, config)
-				mod := metered(t, m, module, 10_000_000, 1000)
+				mod := metered(t, m, module, 10_000_000, plenty)
 				m.refill = 0
 				_, err := mod.ExportedFunction("f").Call(t.Context())
 				if !errors.Is(err, errFuel) || m.yields != 1 {
@@ -165,7 +165,7 @@ func TestMeterGoesOnAfterYield(t *testing.T) {
 		t.Run(engine, func(t *testing.T) {
 			m := newMachine(t, config)
 			m.refill = 1 // each turn yields again
-			mod := metered(t, m, module, 0, 100)
+			mod := metered(t, m, module, 0, plenty)
 			got, err := mod.ExportedFunction("f").Call(t.Context(), 100)
 			if err != nil || got[0] != 1300 || api.DecodeF64(got[1]) != 50 {
 				t.Errorf("%v, %v; want 1300, 50", got, err)
@@ -189,7 +189,7 @@ func TestMeterTakesTheStartFunction(t *testing.T) {
 		t.Fatal(err)
 	}
 	m.refill = 0
-	if _, err := m.start(form, anonymous, 1000, 10); !errors.Is(err, errFuel) || !form.Shape().Start {
+	if _, err := m.start(form, anonymous, 1000, plenty); !errors.Is(err, errFuel) || !form.Shape().Start {
 		t.Errorf("start %v: %v, want %v", form.Shape().Start, err, errFuel)
 	}
 }
@@ -351,7 +351,7 @@ func TestMeterTellsTheShape(t *testing.T) {
 				got.Unusual != c.want.Unusual || got.MemoryMin != 1 || got.MemoryMax != 5 {
 				t.Errorf("shape %+v, want %+v", got, c.want)
 			}
-			mod, err := m.start(form, anonymous, 1000, 10)
+			mod, err := m.start(form, anonymous, 1000, plenty)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -24,7 +24,7 @@ func computeGuest(b *testing.B) (plain, metered api.Module) {
 	if plain, err = m.InstantiateWithConfig(b.Context(), module, anonymous); err != nil {
 		b.Fatal(err)
 	}
-	if metered, err = m.start(form, anonymous, 1<<22, 50_000); err != nil {
+	if metered, err = m.start(form, anonymous, 1<<22, plenty); err != nil {
 		b.Fatal(err)
 	}
 	for _, mod := range []api.Module{plain, metered} {

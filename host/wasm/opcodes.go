@@ -57,7 +57,8 @@ const (
 
 // instructions has for each opcode of WebAssembly 2.0 that is one byte its shape and its weight: the
 // memory that the runtime's compiler takes for it while it compiles a function, in quarters of a KiB,
-// as measured. Its time follows its memory but for what limits.go counts apart.
+// as measured. Its time follows its memory but for what limits.go counts apart. A few weigh more than
+// their due, because they take the gate long for their bytes.
 var instructions = func() (s [256]struct {
 	shape   shape
 	weight  uint8
@@ -69,7 +70,7 @@ var instructions = func() (s [256]struct {
 			s[op].longest = map[shape]uint8{leb32: 6, leb64: 11, memarg: 7}[as]
 		}
 	}
-	set(0x00, 0x00, control, 4)  // unreachable
+	set(0x00, 0x00, control, 8)  // unreachable; twice its due
 	set(0x01, 0x01, plain, 0)    // nop
 	set(0x02, 0x05, control, 36) // block, loop, if, else
 	set(0x0b, 0x0b, control, 0)  // end
@@ -78,13 +79,14 @@ var instructions = func() (s [256]struct {
 	set(0x11, 0x11, control, 90) // call_indirect
 	set(0x1a, 0x1a, plain, 0)    // drop
 	set(0x1b, 0x1b, plain, 5)    // select
-	set(0x1c, 0x1c, control, 5)  // select with types
+	set(0x1c, 0x1c, control, 10) // select with types; twice its due
 	set(0x20, 0x22, leb32, 1)    // local.*
-	set(0x23, 0x24, leb32, 2)    // global.*
+	set(0x23, 0x23, leb32, 4)    // global.get; twice its due, as it makes a value: see effort.frame
+	set(0x24, 0x24, leb32, 2)    // global.set
 	set(0x25, 0x25, leb32, 20)   // table.get
 	set(0x26, 0x26, control, 24) // table.set
 	set(0x28, 0x3e, memarg, 22)  // loads and stores
-	set(0x3f, 0x3f, control, 6)  // memory.size; twice its due: it takes the gate longest for its bytes
+	set(0x3f, 0x3f, control, 8)  // memory.size; twice its due
 	set(0x40, 0x40, control, 40) // memory.grow, charged
 	set(0x41, 0x41, leb32, 2)    // i32.const
 	set(0x42, 0x42, leb64, 2)    // i64.const
@@ -97,7 +99,7 @@ var instructions = func() (s [256]struct {
 	set(0xa4, 0xa6, plain, 12)   // f64.min, f64.max, f64.copysign
 	set(0xa8, 0xab, plain, 34)   // i32.trunc
 	set(0xae, 0xb1, plain, 34)   // i64.trunc
-	set(0xd0, 0xd0, control, 4)  // ref.null
+	set(0xd0, 0xd0, control, 12) // ref.null; three times its due
 	set(0xd1, 0xd1, plain, 5)    // ref.is_null
 	set(0xd2, 0xd2, control, 10) // ref.func
 	set(0xfc, 0xfc, control, 10) // saturating conversions; others by bulkWeights

@@ -46,7 +46,7 @@ func TestRealPrograms(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			two, err := m.start(form, config.WithStdout(&metered).WithStderr(&metered), 1<<20, 10_000)
+			two, err := m.start(form, config.WithStdout(&metered).WithStderr(&metered), 1<<20, plenty)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -60,6 +60,28 @@ func (w *rewriter) editElements(r *reader) []byte {
 	return out
 }
 
+// readLengths notes how long the passive segments are.
+func (w *rewriter) readLengths(r *reader) []byte {
+	for range r.count("data segments", maxSegments) {
+		form := r.u32()
+		if form == 2 {
+			r.u32()
+		}
+		if form != 1 {
+			r.offset()
+		}
+		n := uint32(len(r.take(r.u32())))
+		if form != 1 {
+			n = 0 // dropped when the module is instantiated
+		}
+		w.lengths = append(w.lengths, n)
+		if r.err != nil {
+			return nil
+		}
+	}
+	return r.b
+}
+
 // editData takes the active segments out. Where code refers to segments by index they stay as empty
 // passive ones, which is what an active segment is once its module runs.
 func (w *rewriter) editData(r *reader) []byte {

@@ -18,14 +18,18 @@ type rewriter struct {
 	added   map[string]uint32
 	imports uint32   // imported functions
 	funcs   []uint32 // type of each own function
+	lengths []uint32 // of the data segments, bytes; 0 of active ones
 	mutable []uint32 // own globals that can change and are numbers
-	fuel    uint32   // index of the global that was added, as depth
-	depth   uint32
+	taken   []int32  // bytes of stack that a call of each own function is charged
+	fuel    uint32   // index of the global that was added, as stack
+	stack   uint32
+	refs    map[uint32]uint32 // by function: the global that was added to hold its reference
+	held    []byte            // those globals, encoded
 	helpers helpers
 }
 
 func rewrite(g Gated) (Metered, error) {
-	w := &rewriter{added: map[string]uint32{}, helpers: helpers{relays: map[string]uint32{}}}
+	w := &rewriter{added: map[string]uint32{}, taken: g.frames, refs: map[uint32]uint32{}, helpers: helpers{relays: map[string]uint32{}, inits: map[uint32]uint32{}}}
 	w.shape.MemoryMin, w.shape.MemoryMax = g.info.MemoryMin, g.info.MemoryMax
 	r := &reader{b: g.code, pos: len(magic)}
 	for r.left() > 0 {
@@ -44,6 +48,7 @@ func rewrite(g Gated) (Metered, error) {
 		{secImport, w.editImports},
 		{secFunction, w.readFuncs},
 		{secGlobal, w.editGlobals},
+		{secData, w.readLengths},
 		{secCode, w.editCode}, // before the exports, which name what it adds; after all it has to know
 		{secData, w.editData},
 		{secExport, w.editExports},
@@ -65,6 +70,7 @@ func rewrite(g Gated) (Metered, error) {
 	}
 	w.sections[secStart] = nil
 	w.sections[secFunction] = w.functions()
+	w.sections[secGlobal] = appendVector(w.sections[secGlobal], uint32(len(w.refs)), w.held)
 	w.sections[secType] = appendVector(w.sections[secType], uint32(len(w.added)), w.extra)
 	return Metered{code: w.join(), shape: w.shape, data: w.data}, nil
 }
@@ -141,7 +147,20 @@ func (w *rewriter) functions() []byte {
 	return appendVector(old, uint32(len(w.helpers.types)), w.helpers.typeSection())
 }
 
-// editGlobals adds fuel and depth, and notes the globals that a reset must restore.
+// reference returns the global that holds a reference to a function. The runtime makes a new one each
+// time that ref.func is executed and keeps it as long as the instance, in memory that no limit counts: a
+// loop of it takes 180 MiB in a second. A global is made once an instance.
+func (w *rewriter) reference(f uint32) uint32 {
+	g, ok := w.refs[f]
+	if !ok {
+		g = w.stack + 1 + uint32(len(w.refs))
+		w.refs[f] = g
+		w.held = append(appendU32(append(w.held, FuncRef, 0, opRefFunc), w.fix(f)), opEnd)
+	}
+	return g
+}
+
+// editGlobals adds fuel and stack, and notes the globals that a reset must restore.
 func (w *rewriter) editGlobals(r *reader) []byte {
 	out := make([]byte, 0, len(r.b)+16)
 	n := r.count("globals", maxGlobals)
@@ -160,8 +179,8 @@ func (w *rewriter) editGlobals(r *reader) []byte {
 			w.shape.Globals = append(w.shape.Globals, fmt.Sprint(GlobalExport, i))
 		}
 	}
-	w.fuel, w.depth = uint32(n), uint32(n)+1
-	return append(out, I64, 1, opI64Const, 0, opEnd, I32, 1, opI32Const, 0, opEnd)
+	w.fuel, w.stack = uint32(n), uint32(n)+1
+	return append(out, I64, 1, opI64Const, 0, opEnd, I64, 1, opI64Const, 0, opEnd)
 }
 
 // editExports drops exports of the table, which no host may change, and adds the module's state.
@@ -186,7 +205,7 @@ func (w *rewriter) editExports(r *reader) []byte {
 		export(name, KindGlobal, w.mutable[i])
 	}
 	export(FuelExport, KindGlobal, w.fuel)
-	export(DepthExport, KindGlobal, w.depth)
+	export(StackExport, KindGlobal, w.stack)
 	if start := w.sections[secStart]; start != nil {
 		w.shape.Start = true
 		export(StartExport, KindFunc, w.fix((&reader{b: start}).u32()))

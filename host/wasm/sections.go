@@ -43,6 +43,7 @@ type module struct {
 	funcs     []uint32 // type index of every function, imported ones first
 	globals   int      // imported ones included
 	mutable   int      // globals that can change
+	wide      bool     // a signature or a global has vectors
 	tables    int
 	memories  int
 	memoryMin uint32
@@ -50,8 +51,11 @@ type module struct {
 	foreign   [4]int // imported tables and memories, by kind; refused in the end
 	exports   map[string]Export
 	bodies    int
-	locals    int // of all functions
-	effort    int // of compiling all functions
+	locals    int     // of all functions
+	effort    int     // of compiling all functions
+	frames    []int32 // bytes of stack that a call of each own function is charged
+	named     []bool  // functions that ref.func names in bodies
+	referred  int     // how many
 	limits    limits
 	elements  int // items of all element segments
 	dataCount int // -1 when the section is absent

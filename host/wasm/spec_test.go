@@ -2,11 +2,9 @@ package wasm_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -16,28 +14,31 @@ import (
 	"github.com/tetratelabs/wazero/api"
 
 	"github.com/writ-run/writ/host/wasm"
+	w "github.com/writ-run/writ/host/wasm/wasmtest"
 )
 
 // The WebAssembly specification's own tests, as the runtime's module ships them: each module is run
 // plain and metered side by side, and every action must do the same in both.
 func TestSpecification(t *testing.T) {
 	root := specFolder(t)
+	scripts, err := w.SpecScripts(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	host, err := w.SpecHost(root)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for engine, config := range map[string]wazero.RuntimeConfig{
 		"interpreter": wazero.NewRuntimeConfigInterpreter(),
 		"compiler":    wazero.NewRuntimeConfigCompiler(),
 	} {
 		t.Run(engine, func(t *testing.T) {
 			var total specCount
-			for _, version := range []string{"v2"} {
-				scripts, err := filepath.Glob(filepath.Join(root, version, "testdata", "*.json"))
-				if err != nil {
-					t.Fatal(err)
-				}
-				for _, script := range scripts {
-					t.Run(version+"/"+strings.TrimSuffix(filepath.Base(script), ".json"), func(t *testing.T) {
-						runSpec(t, script, filepath.Join(root, "testdata", "spectest.wasm"), config, &total)
-					})
-				}
+			for _, script := range scripts {
+				t.Run(strings.TrimSuffix(filepath.Base(script), ".json"), func(t *testing.T) {
+					runSpec(t, script, host, config, &total)
+				})
 			}
 			t.Logf("%+v", total)
 			if total.Modules < 1_430 || total.Actions < 46_500 || total.Invalid < 2_800 {
@@ -49,13 +50,9 @@ func TestSpecification(t *testing.T) {
 
 // specFolder finds the tests in the module cache.
 func specFolder(t *testing.T) string {
-	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/tetratelabs/wazero").Output()
-	root := filepath.Join(strings.TrimSpace(string(out)), "internal", "integration_test", "spectest")
-	if err == nil {
-		_, err = os.Stat(root)
-	}
+	root, err := w.SpecFolder()
 	if err != nil {
-		t.Skipf("the runtime's module has no specification tests here: %v", err)
+		t.Skip(err)
 	}
 	return root
 }
@@ -65,32 +62,6 @@ type specCount struct {
 	Modules, Actions, Traps int
 	Invalid                 int // refused, as they must be, by the gate or the validator
 	Foreign                 int // valid modules that the gate refuses, or that link to such ones
-}
-
-type specScript struct {
-	Commands []specCommand `json:"commands"`
-}
-
-type specCommand struct {
-	Type     string `json:"type"`
-	Line     int    `json:"line"`
-	Name     string `json:"name"`
-	As       string `json:"as"`
-	Filename string `json:"filename"`
-	Text     string `json:"text"`
-	Format   string `json:"module_type"`
-	Action   struct {
-		Type   string      `json:"type"`
-		Module string      `json:"module"`
-		Field  string      `json:"field"`
-		Args   []specValue `json:"args"`
-	} `json:"action"`
-}
-
-type specValue struct {
-	Type  string          `json:"type"`
-	Lane  string          `json:"lane_type"`
-	Value json.RawMessage `json:"value"`
 }
 
 // specPair is one module in both forms; nil when the gate does not take it.
@@ -105,30 +76,22 @@ type specRun struct {
 	folder         string
 }
 
-func runSpec(t *testing.T, script, spectest string, config wazero.RuntimeConfig, count *specCount) {
-	text, err := os.ReadFile(script)
+func runSpec(t *testing.T, script string, host []byte, config wazero.RuntimeConfig, count *specCount) {
+	commands, err := w.ReadSpec(script)
 	if err != nil {
-		t.Fatal(err)
-	}
-	var s specScript
-	if err := json.Unmarshal(text, &s); err != nil {
 		t.Fatal(err)
 	}
 	run := &specRun{
 		plain: newMachine(t, config), metered: newMachine(t, config), modules: map[string]*specPair{},
 		count: count, folder: filepath.Dir(script),
 	}
-	host, err := os.ReadFile(spectest)
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, m := range []*machine{run.plain, run.metered} {
 		if _, err := m.InstantiateWithConfig(t.Context(), host, wazero.NewModuleConfig().WithName("spectest")); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for i, c := range s.Commands {
-		if err := run.command(c, asName(s.Commands[i:])); err != nil {
+	for i, c := range commands {
+		if err := run.command(c, asName(commands[i:])); err != nil {
 			t.Errorf("%s:%d: %s %s: %v", filepath.Base(script), c.Line, c.Type, c.Action.Field, err)
 		}
 	}
@@ -136,7 +99,7 @@ func runSpec(t *testing.T, script, spectest string, config wazero.RuntimeConfig,
 
 // asName is the name under which the module that the first command makes is registered later: the
 // runtime names a module only as it is made.
-func asName(commands []specCommand) string {
+func asName(commands []w.SpecCommand) string {
 	latest := true
 	for i, c := range commands {
 		switch {
@@ -149,7 +112,7 @@ func asName(commands []specCommand) string {
 	return ""
 }
 
-func (r *specRun) command(c specCommand, as string) error {
+func (r *specRun) command(c w.SpecCommand, as string) error {
 	switch c.Type {
 	case "module":
 		pair, err := r.instantiate(c.Filename, as)
@@ -187,7 +150,7 @@ func (r *specRun) instantiate(file, as string) (*specPair, error) {
 	if err != nil {
 		return nil, err
 	}
-	module = withMemory(module)
+	module = w.WithMemory(module)
 	metered, err := r.metered.meter(module, openRules(module))
 	if err != nil {
 		for _, rule := range gateRefusals {
@@ -203,7 +166,7 @@ func (r *specRun) instantiate(file, as string) (*specPair, error) {
 	config := anonymous.WithName(as)
 	var plainErr, meteredErr error
 	pair.plain, plainErr = r.plain.InstantiateWithConfig(context.Background(), module, config)
-	pair.metered, meteredErr = r.metered.start(metered, config, 1<<40, 1000)
+	pair.metered, meteredErr = r.metered.start(metered, config, 1<<40, plenty)
 	if (plainErr == nil) != (meteredErr == nil) {
 		return nil, fmt.Errorf("%w: plain: %v; metered: %v", errForms, plainErr, meteredErr)
 	}
@@ -216,7 +179,7 @@ func (r *specRun) instantiate(file, as string) (*specPair, error) {
 }
 
 // action runs an exported function, or reads a global, in both forms.
-func (r *specRun) action(c specCommand, traps bool) error {
+func (r *specRun) action(c w.SpecCommand, traps bool) error {
 	pair := r.modules[c.Action.Module]
 	if pair == nil {
 		return nil
@@ -228,16 +191,20 @@ func (r *specRun) action(c specCommand, traps bool) error {
 		}
 		return nil
 	}
-	args, err := specArgs(c.Action.Args)
-	if err != nil {
-		return err
+	var args []uint64
+	for _, v := range c.Action.Args {
+		words, err := v.Words()
+		if err != nil {
+			return err
+		}
+		args = append(args, words...)
 	}
-	before := pair.metered.ExportedGlobal(wasm.DepthExport).Get()
+	before := pair.metered.ExportedGlobal(wasm.StackExport).Get()
 	plain, plainErr := pair.plain.ExportedFunction(c.Action.Field).Call(context.Background(), args...)
 	metered, meteredErr := pair.metered.ExportedFunction(c.Action.Field).Call(context.Background(), args...)
-	depth := pair.metered.ExportedGlobal(wasm.DepthExport)
+	stack := pair.metered.ExportedGlobal(wasm.StackExport)
 	if meteredErr != nil {
-		depth.(api.MutableGlobal).Set(before) // a host would discard the instance
+		stack.(api.MutableGlobal).Set(before) // a host would discard the instance
 	}
 	if traps {
 		r.count.Traps++
@@ -251,8 +218,8 @@ func (r *specRun) action(c specCommand, traps bool) error {
 		return fmt.Errorf("plain: %v; metered: %v", trapText(plainErr), trapText(meteredErr))
 	case !slices.Equal(plain, metered):
 		return fmt.Errorf("plain %x, metered %x", plain, metered)
-	case depth.Get() != before:
-		return fmt.Errorf("depth %d became %d", before, depth.Get())
+	case stack.Get() != before:
+		return fmt.Errorf("stack %d became %d", before, stack.Get())
 	}
 	return nil
 }
@@ -264,13 +231,13 @@ func trapText(err error) string {
 }
 
 // invalid wants a module refused, wherever.
-func (r *specRun) invalid(c specCommand) error {
+func (r *specRun) invalid(c w.SpecCommand) error {
 	module, err := os.ReadFile(filepath.Join(r.folder, c.Filename))
 	if err != nil {
 		return err
 	}
 	if !strings.Contains(c.Text, "unknown memory") {
-		module = withMemory(module)
+		module = w.WithMemory(module)
 	}
 	if _, err := r.metered.meter(module, openRules(module)); err == nil {
 		return errors.New("was admitted")

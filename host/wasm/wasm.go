@@ -112,8 +112,9 @@ type Rules struct {
 // Gated is a module that passed the gate, without its custom sections: no guest text can reach a
 // runtime's error. Only Gate makes one.
 type Gated struct {
-	code []byte
-	info Info
+	code   []byte
+	info   Info
+	frames []int32 // bytes of stack that a call of each own function is charged
 }
 
 // Code returns the module's bytes, custom sections dropped and the table's maximum lowered to what
