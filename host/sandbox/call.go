@@ -30,6 +30,9 @@ type Call struct {
 	// deny every request whatever Host is; EntryWarm still shows its preopened directories.
 	Host   Host
 	Limits Limits
+	// Caller is who asks, in a form of Run's caller. Guests that compute for long share the processors:
+	// each caller has as much as any other, however many guests it has.
+	Caller string
 	// Progress is told how far the call is, at most every 100 ms, on Run's goroutine; nil: dropped.
 	// The text is the guest's: valid UTF-8 of at most 1 KiB, not fit for a terminal as it is.
 	Progress func(done, total float64, text string)
@@ -68,7 +71,7 @@ const (
 	FaultExit      FaultKind = "exit"      // the guest ended itself before it answered
 	FaultDeadline  FaultKind = "deadline"  // Limits.Wall passed
 	FaultCancelled FaultKind = "cancelled" // ctx was cancelled
-	FaultLimit     FaultKind = "limit"     // output, memory or host calls ran out
+	FaultLimit     FaultKind = "limit"     // Fault.Limit was reached
 	FaultABI       FaultKind = "abi"       // the guest broke the guest interface
 	FaultHost      FaultKind = "host"      // the host failed; the guest is not to blame
 )
@@ -76,8 +79,9 @@ const (
 // Fault is a failed call. Text is one sentence written by the host, but for FaultTool: there it is
 // the guest's, valid UTF-8 of at most 4 KiB, not fit for a terminal as it is.
 type Fault struct {
-	Kind FaultKind
-	Text string
+	Kind  FaultKind
+	Limit Limit // that was reached, with FaultLimit
+	Text  string
 }
 
 func (f *Fault) Error() string { return string(f.Kind) + ": " + f.Text }

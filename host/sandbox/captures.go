@@ -2,7 +2,6 @@ package sandbox
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -12,10 +11,13 @@ import (
 	"github.com/writ-run/writ/capabilities/effect"
 )
 
-// An image that holds randomness is taken again after so many calls or so long, whichever is first.
+// An image that holds randomness is taken again after so many calls or so long, whichever is first, but
+// not before retakePause is over: the calls of a busy servlet reach their number in a fraction of a second,
+// and to take an image is the work of some hundred calls.
 const (
 	retakeCalls = 10_000
 	retakeAfter = 10 * time.Minute
+	retakePause = time.Second
 )
 
 // retryAfter is how long a capture that failed for a passing reason is not tried again.
@@ -26,7 +28,7 @@ const retryAfter = time.Second
 type captures struct {
 	code    *Code
 	current atomic.Pointer[snapshot]
-	calls   atomic.Int64 // since the current snapshot
+	calls   atomic.Int64 // since the current snapshot, as far as they are counted
 	life    context.Context
 	end     context.CancelFunc
 	work    sync.WaitGroup
@@ -101,10 +103,10 @@ func (s *captures) take(preopens []effect.Preopen, memory int64) (shot *snapshot
 	defer func() {
 		if p := recover(); p != nil {
 			s.code.engine.logger.Error("capture panicked", "panic", p)
-			shot, err = nil, errors.New("the host failed while it took the image")
+			shot, err = nil, errCapture
 		}
 	}()
-	return s.code.capture(s.life, preopens, memory)
+	return s.code.capture(s.life, preopens, memory, s.current.Load() == nil)
 }
 
 // land keeps what a capture came to. A snapshot that is there stays when its successor fails. s.mu is
@@ -125,6 +127,7 @@ func (s *captures) land(shot *snapshot, err error, memory int64) {
 	}
 	s.failed = nil
 	s.calls.Store(0)
+	s.code.blank.drop()
 	if old := s.current.Swap(shot); old != nil {
 		old.image.Close()
 	}
@@ -141,15 +144,24 @@ func (s *captures) pin(shot *snapshot) bool {
 	return true
 }
 
+// countEvery is after how many of its calls an instance counts them: processors that serve the same
+// servlet would wait for each other's count in every call.
+const countEvery = 16
+
 // used counts a call, and starts another capture when the snapshot has served long enough. It tells
-// whether an instance of shot is still worth keeping.
-func (s *captures) used(shot *snapshot) bool {
+// whether the call's instance is still worth keeping.
+func (s *captures) used(in *instance) bool {
+	shot := in.shot
 	current := s.current.Load()
 	if current == nil || shot != current {
 		return false
 	}
-	calls := s.calls.Add(1)
-	if shot.frozen == 0 && shot.drawn == 0 || calls < retakeCalls && time.Since(shot.taken) < retakeAfter {
+	calls := s.calls.Load()
+	if in.uses%countEvery == 0 {
+		calls = s.calls.Add(countEvery)
+	}
+	age := in.since.Sub(shot.taken)
+	if shot.frozen == 0 && shot.drawn == 0 || age < retakeAfter && (calls < retakeCalls || age < retakePause) {
 		return true
 	}
 	s.mu.Lock()

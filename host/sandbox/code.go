@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	"github.com/writ-run/writ/host/wasm"
@@ -11,7 +12,8 @@ import (
 type Code struct {
 	engine    *Engine
 	machine   *machine
-	metered   wasm.Metered // its data segments; the code itself is in machine
+	blank     blank
+	file      string // of its program in the cache folder; empty: there is none
 	shape     wasm.Shape
 	memoryMin int64 // bytes that an instance starts with
 	reseeds   bool  // exports servlet_reseed
@@ -23,11 +25,12 @@ type Code struct {
 	closeErr  error
 }
 
-func (e *Engine) newCode(mach *machine, metered wasm.Metered) *Code {
-	shape := metered.Shape()
-	c := &Code{engine: e, machine: mach, metered: metered, shape: shape, memoryMin: int64(shape.MemoryMin) * wasm.PageSize}
+func (e *Engine) newCode(mach *machine, p program) *Code {
+	shape := p.metered.Shape()
+	c := &Code{engine: e, machine: mach, file: p.file, shape: shape, memoryMin: int64(shape.MemoryMin) * wasm.PageSize}
 	_, c.reseeds = mach.compiled.ExportedFunctions()[reseedExport]
-	c.best, c.why = c.reachable()
+	c.best, c.why = e.reachable(shape)
+	c.blank.init(e.folder, p)
 	c.pool.init()
 	c.captures.init(c)
 	e.mu.Lock()
@@ -45,7 +48,7 @@ func (c *Code) Close(ctx context.Context) error {
 		c.engine.mu.Lock()
 		delete(c.engine.codes, c)
 		c.engine.mu.Unlock()
-		c.closeErr = c.engine.release(ctx, c.machine)
+		c.closeErr = errors.Join(c.blank.close(), c.engine.release(ctx, c.machine))
 	})
 	return c.closeErr
 }

@@ -5,9 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
-	"os"
-	"path/filepath"
+	"io/fs"
 
 	"github.com/tetratelabs/wazero"
 
@@ -20,16 +18,25 @@ type digest [sha256.Size]byte
 // machine is compiled code. Servlets whose metered code is equal share one: a script engine is
 // compiled once for all its scripts.
 type machine struct {
-	key      digest
-	refs     int // guarded by Engine.mu
+	key      digest // of its program
+	refs     int    // guarded by Engine.mu
 	done     chan struct{}
 	compiled wazero.CompiledModule // set before done is closed
 	err      error                 // set before done is closed
 }
 
-// Compile makes machine code of an admitted module: validated, then metered, then compiled. No guest
-// code runs. It takes about a second for a Go program that is in no cache and cannot be interrupted, so
-// it belongs to install and start, never to a call.
+// Errors of Compile that a caller may tell apart.
+var (
+	// ErrCompile is a module that passed the gate and that the compiler fails on, or not within its limits.
+	ErrCompile = errors.New("the compiler failed on it")
+	// ErrCache is a cache folder that cannot be written: what is not in it cannot be compiled.
+	ErrCache = errors.New("the folder of compiled code cannot be written")
+)
+
+// Compile makes machine code of an admitted module: validated, then metered, then compiled, or taken
+// from the cache folder where the same was done before. No guest code runs. It takes about two seconds
+// for a Go program that is in no cache and cannot be interrupted, so it belongs to install and start,
+// never to a call.
 func (e *Engine) Compile(ctx context.Context, m Admitted) (c *Code, err error) {
 	if m.gated.Code() == nil {
 		return nil, errors.New("compiling module: it was not admitted")
@@ -37,18 +44,18 @@ func (e *Engine) Compile(ctx context.Context, m Admitted) (c *Code, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("compiling module: %w", err)
 	}
-	metered, err := e.meter(m.gated)
+	p, err := e.program(ctx, m)
 	if errors.Is(err, wasm.ErrInvalid) {
 		return nil, fmt.Errorf("compiling module: %w", wasm.ErrInvalid)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("compiling module: %w", err)
 	}
-	mach, err := e.acquire(ctx, metered.Code())
+	mach, err := e.acquire(ctx, p)
 	if err != nil {
 		return nil, err
 	}
-	return e.newCode(mach, metered), nil
+	return e.newCode(mach, p), nil
 }
 
 // meter validates and rewrites a module. The order is what makes it sound: an invalid module could
@@ -62,35 +69,23 @@ func (e *Engine) meter(gated wasm.Gated) (m wasm.Metered, err error) {
 	return wasm.Meter(validated)
 }
 
-// maxValid bounds the modules that are remembered as valid. Above it all are looked up again.
+// maxValid bounds the modules that are remembered as valid. Above it all are validated again.
 const maxValid = 1024
 
-// validator names what found a module valid, for the marks in the cache folder.
+// validator names what finds a module valid and compiles it. What another one made is not used.
 const validator = "wazero v1.12.0, core 2.0"
 
 // validate runs the runtime's full validation, unless the same bytes passed it before.
 func (e *Engine) validate(code []byte) error {
-	h := sha256.New()
-	io.WriteString(h, validator)
-	h.Write(code)
-	key := digest(h.Sum(nil))
+	key := digest(sha256.Sum256(code))
 	e.mu.Lock()
 	known := e.valid[key]
 	e.mu.Unlock()
 	if known {
 		return nil
 	}
-	mark := e.mark(key)
-	if mark == "" || !exists(mark) {
-		if err := fullyValidate(code); err != nil {
-			return err
-		}
-		if mark != "" {
-			// Without the mark the next process validates again, which is all that an error means.
-			if err := os.WriteFile(mark, nil, 0o600); err != nil {
-				e.logger.Warn("noting a valid module", "error", err)
-			}
-		}
+	if err := fullyValidate(code); err != nil {
+		return err
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -101,20 +96,6 @@ func (e *Engine) validate(code []byte) error {
 	return nil
 }
 
-// mark is the file that says that a module is valid, beside its machine code, which is trusted no less;
-// empty: there is no cache folder.
-func (e *Engine) mark(key digest) string {
-	if e.cacheDir == "" {
-		return ""
-	}
-	return filepath.Join(e.cacheDir, fmt.Sprintf("valid-%x", key))
-}
-
-func exists(path string) bool {
-	info, err := os.Lstat(path)
-	return err == nil && info.Mode().IsRegular()
-}
-
 // fullyValidate uses the runtime's interpreter, which validates without making machine code.
 func fullyValidate(code []byte) error {
 	ctx := context.Background()
@@ -123,19 +104,18 @@ func fullyValidate(code []byte) error {
 	return errors.Join(err, interpreter.Close(ctx))
 }
 
-// acquire returns the machine of metered code, compiled by the first of many who ask.
-func (e *Engine) acquire(ctx context.Context, code []byte) (*machine, error) {
-	key := digest(sha256.Sum256(code))
+// acquire returns the machine of a program, compiled by the first of many who ask.
+func (e *Engine) acquire(ctx context.Context, p program) (*machine, error) {
 	e.mu.Lock()
-	mach, found := e.machines[key]
+	mach, found := e.machines[p.key]
 	if !found {
-		mach = &machine{key: key, done: make(chan struct{})}
-		e.machines[key] = mach
+		mach = &machine{key: p.key, done: make(chan struct{})}
+		e.machines[p.key] = mach
 	}
 	mach.refs++
 	e.mu.Unlock()
 	if !found {
-		mach.compiled, mach.err = e.compile(ctx, code)
+		mach.compiled, mach.err = e.compile(ctx, p)
 		close(mach.done)
 	}
 	<-mach.done
@@ -145,23 +125,32 @@ func (e *Engine) acquire(ctx context.Context, code []byte) (*machine, error) {
 	return mach, nil
 }
 
-func (e *Engine) compile(ctx context.Context, code []byte) (c wazero.CompiledModule, err error) {
+func (e *Engine) compile(ctx context.Context, p program) (c wazero.CompiledModule, err error) {
 	defer e.survive("compiler", &err)
-	c, err = e.runtime.CompileModule(context.WithoutCancel(ctx), code)
-	if err != nil {
-		// The module was valid before it was metered. The runtime's text may hold names that the guest
-		// chose, and goes to the operator's log only.
-		e.logger.Error("metered module was not compiled", "error", err)
-		return nil, errors.New("compiling module: the compiler failed on it")
+	ctx = context.WithoutCancel(ctx)
+	c, err = e.runtime.CompileModule(ctx, p.metered.Code())
+	if err != nil && e.dropMachineFile(p.key) {
+		e.logger.Warn("compiled code was damaged, and is made again", "error", err)
+		c, err = e.runtime.CompileModule(ctx, p.metered.Code())
 	}
-	return c, nil
+	var unwritten *fs.PathError
+	switch {
+	case err == nil:
+		return c, nil
+	case errors.As(err, &unwritten):
+		return nil, fmt.Errorf("compiling module: %w: %w", ErrCache, unwritten)
+	}
+	// The module was valid before it was metered. The runtime's text may hold names that the guest
+	// chose, and goes to the operator's log only.
+	e.logger.Error("metered module was not compiled", "error", err)
+	return nil, fmt.Errorf("compiling module: %w", ErrCompile)
 }
 
 // survive turns a panic of the runtime into an error.
 func (e *Engine) survive(what string, err *error) {
 	if p := recover(); p != nil {
 		e.logger.Error(what+" panicked", "panic", p)
-		*err = errors.New("compiling module: the compiler failed on it")
+		*err = fmt.Errorf("compiling module: %w", ErrCompile)
 	}
 }
 

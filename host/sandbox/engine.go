@@ -5,12 +5,18 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
 	"sync"
+	"syscall"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 
+	"github.com/writ-run/writ/host/sandbox/codecache"
 	"github.com/writ-run/writ/host/sandbox/image"
 	"github.com/writ-run/writ/host/wasm"
 )
@@ -18,12 +24,20 @@ import (
 // defaultMaxMemory bounds the memory of all instances when Config names no bound: 4 GiB.
 const defaultMaxMemory = 4 << 30
 
+// defaultCacheBytes bounds the cache folder when Config does not: 2 GiB hold some 80 Go programs.
+const defaultCacheBytes = 2 << 30
+
 // Config sets up an Engine. The zero Config works.
 type Config struct {
 	// CacheDir keeps compiled code between processes; empty: none on disk. What lies there is run as
 	// machine code, so the folder is made with mode 0700, and one that others can write, that is a
 	// link or that another user owns is refused.
 	CacheDir string
+	// CacheBytes bounds the files in CacheDir, bytes; 0: 2 GiB. What was not used for longest is dropped.
+	CacheBytes int64
+	// Compiler makes another process compile into CacheDir, by CompileInto; nil: this process does. It is
+	// asked for what is not there yet, and its errors are those of Compile.
+	Compiler func(ctx context.Context, job Job) error
 	// MaxMemory bounds the linear memory of all instances, running or waiting, and of the images that
 	// they start from, bytes; 0: 4 GiB. A call above it fails with FaultLimit.
 	MaxMemory int64
@@ -37,24 +51,29 @@ type Config struct {
 
 // Engine compiles modules. One per process.
 type Engine struct {
-	runtime  wazero.Runtime
-	cache    wazero.CompilationCache // nil: none on disk
-	cacheDir string
-	instance wazero.ModuleConfig
-	logger   *slog.Logger
-	best     Rung
-	space    *image.Space
-	janitor  janitor
+	runtime    wazero.Runtime
+	cache      wazero.CompilationCache // nil: none on disk
+	folder     *codecache.Folder       // nil: none on disk
+	compiler   func(context.Context, Job) error
+	cacheBytes int64
+	instance   wazero.ModuleConfig
+	logger     *slog.Logger
+	best       Rung
+	space      *image.Space
+	janitor    janitor
+	turns      *turns
+	deep       deepStacks
 
 	mu       sync.Mutex
-	machines map[digest]*machine // guarded by mu
-	codes    map[*Code]bool      // guarded by mu; not yet closed
-	valid    map[digest]bool     // guarded by mu; modules that the validator passed
+	machines map[digest]*machine     // guarded by mu
+	codes    map[*Code]bool          // guarded by mu; not yet closed
+	valid    map[digest]bool         // guarded by mu; modules that the validator passed
+	expected map[string]*expectation // guarded by mu; by the file of their program
 }
 
 // New makes an Engine.
 func New(ctx context.Context, cfg Config) (*Engine, error) {
-	e := &Engine{logger: cfg.Logger, best: cfg.Best, machines: map[digest]*machine{}, codes: map[*Code]bool{}, valid: map[digest]bool{}}
+	e := &Engine{logger: cfg.Logger, best: cfg.Best, turns: newTurns(runtime.GOMAXPROCS(0)), machines: map[digest]*machine{}, codes: map[*Code]bool{}, valid: map[digest]bool{}, expected: map[string]*expectation{}}
 	if e.logger == nil {
 		e.logger = slog.New(slog.DiscardHandler)
 	}
@@ -65,15 +84,10 @@ func New(ctx context.Context, cfg Config) (*Engine, error) {
 	// and deep recursion run past their deadline. Metered code asks the host instead (see run.yield).
 	rc := features(wazero.NewRuntimeConfig())
 	if cfg.CacheDir != "" {
-		if err := privateDir(cfg.CacheDir); err != nil {
-			return nil, fmt.Errorf("opening code cache: %w", err)
+		if err := e.openCache(cfg); err != nil {
+			return nil, err
 		}
-		cache, err := wazero.NewCompilationCacheWithDir(cfg.CacheDir)
-		if err != nil {
-			return nil, fmt.Errorf("opening code cache: %w", err)
-		}
-		e.cache, e.cacheDir = cache, cfg.CacheDir
-		rc = rc.WithCompilationCache(cache)
+		rc = rc.WithCompilationCache(e.cache)
 	}
 	// Anonymous instances: a name would be the guest's own, and a module that called itself like a
 	// host namespace would answer other guests' imports. No start functions: the runtime would run a
@@ -86,6 +100,32 @@ func New(ctx context.Context, cfg Config) (*Engine, error) {
 		return nil, errors.Join(fmt.Errorf("linking host functions: %w", err), e.Close(ctx))
 	}
 	return e, nil
+}
+
+func (e *Engine) openCache(cfg Config) error {
+	folder, err := codecache.Open(cfg.CacheDir)
+	if err != nil {
+		return err
+	}
+	dir := filepath.Join(cfg.CacheDir, runtimeFolder)
+	err = os.MkdirAll(dir, 0o700)
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
+		// Nothing is in it that this runtime could use, and nothing can be put there.
+		e.logger.Warn("code cache is not used", "reason", err)
+		e.cache = wazero.NewCompilationCache()
+		return nil
+	}
+	if err == nil {
+		e.cache, err = wazero.NewCompilationCacheWithDir(dir)
+	}
+	if err != nil {
+		return fmt.Errorf("opening code cache: %w", err)
+	}
+	e.folder, e.compiler, e.cacheBytes = folder, cfg.Compiler, cfg.CacheBytes
+	if e.cacheBytes == 0 {
+		e.cacheBytes = defaultCacheBytes
+	}
+	return nil
 }
 
 // features are what validation and compilation agree on.
@@ -120,6 +160,9 @@ func (e *Engine) link(ctx context.Context) error {
 
 // MemoryMethod tells how memories are restored between calls and, when it is not the best way, why.
 func (e *Engine) MemoryMethod() (image.Method, string) { return e.space.Method() }
+
+// MaxMemory is Config.MaxMemory, bytes.
+func (e *Engine) MaxMemory() int64 { return e.space.Limit() }
 
 // Close frees all code, that of every Code included. No call may run.
 func (e *Engine) Close(ctx context.Context) error {

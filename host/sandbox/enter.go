@@ -31,7 +31,7 @@ func (c *Code) captured(r *run) *instance {
 		return nil
 	}
 	limit := r.memoryLimit()
-	shot := c.captures.get(r.ctx, r.preopens, limit)
+	shot := c.captures.get(&r.ctx, r.preopens, limit)
 	if shot == nil {
 		return nil
 	}
@@ -60,7 +60,7 @@ func (c *Code) fresh(r *run) *instance {
 		r.fault = r.full(err)
 		return nil
 	}
-	in, err := c.instantiate(r.ctx, memory)
+	in, err := c.instantiate(&r.ctx, memory)
 	if err != nil {
 		r.explain(err)
 		return nil
@@ -73,9 +73,7 @@ func (r *run) memoryLimit() int64 { return min(max(r.call.Limits.Memory, 0), max
 
 // boot runs what comes before any entry in a new instance.
 func (r *run) boot(in *instance) bool {
-	memory := in.module.Memory()
-	if err := in.code.metered.WriteData(memory.Write); err != nil {
-		r.fault = &Fault{FaultTrap, segmentText}
+	if !r.write(in) {
 		return false
 	}
 	// Initialisation reaches nothing, here as when an image is taken: a servlet must not come to
@@ -84,12 +82,10 @@ func (r *run) boot(in *instance) bool {
 	r.host, r.refusing = denied{preopens: r.preopens}, true
 	defer func() { r.host, r.refusing = host, refusing }()
 	for _, name := range []string{wasm.StartExport, initExport} {
-		init := in.module.ExportedFunction(name)
-		if init == nil || name == wasm.StartExport && !in.code.shape.Start {
+		if name == wasm.StartExport && !in.code.shape.Start || in.module.ExportedFunction(name) == nil {
 			continue
 		}
-		if err := init.CallWithStack(r.ctx, nil); err != nil {
-			r.explain(err)
+		if !r.callGuest(in, name) {
 			return false
 		}
 	}
@@ -101,31 +97,32 @@ func (r *run) enter(in *instance) {
 	if in.shot != nil && in.code.reseeds && !r.seed(in) {
 		return
 	}
-	entry := in.module.ExportedFunction(string(r.call.Entry))
-	if entry == nil {
+	if in.function(string(r.call.Entry)) == nil {
 		r.blameGuest("the module exports no " + string(r.call.Entry))
 		return
 	}
 	r.before = r.spent()
-	var result [1]uint64
-	if err := entry.CallWithStack(r.ctx, result[:]); err != nil {
-		r.explain(err)
-		return
+	if r.callGuest(in, string(r.call.Entry)) {
+		r.returned = true
+		r.judge(uint32(r.stack[0]))
 	}
-	r.returned = true
-	r.judge(uint32(result[0]))
+}
+
+// callGuest calls an exported function with r.stack. When it does not return by itself, the fault is set.
+func (r *run) callGuest(in *instance, name string) bool {
+	err := in.function(name).CallWithStack(&r.ctx, r.stack[:])
+	if err != nil {
+		r.explain(err)
+	}
+	return err == nil
 }
 
 // seed gives the guest fresh randomness for the generators that it seeded before it was captured.
 func (r *run) seed(in *instance) bool {
 	var random [16]byte
 	rand.Read(random[:])
-	stack := [2]uint64{get64(random[:]), get64(random[8:])}
-	if err := in.module.ExportedFunction(reseedExport).CallWithStack(r.ctx, stack[:]); err != nil {
-		r.explain(err)
-		return false
-	}
-	return true
+	r.stack = [2]uint64{get64(random[:]), get64(random[8:])}
+	return r.callGuest(in, reseedExport)
 }
 
 // dispose takes the instance back. One in which anything but an answer happened is not used again,

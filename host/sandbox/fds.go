@@ -25,28 +25,36 @@ func (r *run) fdClose(a args) effect.Errno {
 	return r.host.Close(h)
 }
 
+// maxPiece is how many bytes are moved between two looks at the call's time: a slow disk takes a while
+// for each of them, and cannot be interrupted.
+const maxPiece = 1 << 20
+
 // transfer moves bytes between buffers and a file, at its position when offset is negative. Part of
 // them is a success that says how many.
 func (r *run) transfer(list [][]byte, offset int64, move func(p []byte, offset int64) (int, effect.Errno)) (uint32, effect.Errno) {
 	total := 0
 	for _, p := range list {
-		at := offset
-		if at >= 0 {
-			at += int64(total)
-		}
-		n, errno := move(p, at)
-		if n < 0 || n > len(p) {
-			panic(fmt.Sprintf("BUG: host moved %d of %d bytes", n, len(p)))
-		}
-		total += n
-		if errno != effect.Success && total == 0 {
-			return 0, errno
-		}
-		if errno != effect.Success || n < len(p) {
-			break
-		}
-		if r.ctx.Err() != nil {
-			r.stopEnded()
+		for len(p) > 0 {
+			piece := p[:min(len(p), maxPiece)]
+			at := offset
+			if at >= 0 {
+				at += int64(total)
+			}
+			n, errno := move(piece, at)
+			if n < 0 || n > len(piece) {
+				panic(fmt.Sprintf("BUG: host moved %d of %d bytes", n, len(piece)))
+			}
+			total += n
+			if errno != effect.Success && total == 0 {
+				return 0, errno
+			}
+			if errno != effect.Success || n < len(piece) {
+				return uint32(total), effect.Success
+			}
+			if r.ctx.Err() != nil {
+				r.stopEnded()
+			}
+			p = p[n:]
 		}
 	}
 	return uint32(total), effect.Success

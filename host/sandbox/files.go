@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"fmt"
 	"math"
 	"strings"
 	"unicode/utf8"
@@ -58,8 +59,30 @@ type file struct {
 // files is the guest's view of its descriptors: standard streams, and the Host's handles.
 type files struct {
 	streams  [3]struct{ closed, nonblock bool }
-	open     map[effect.Handle]*file
-	preopens int // how many there were at the start
+	open     map[effect.Handle]*file // nil: none
+	preopens int                     // how many there were at the start
+}
+
+// preopen puts the Host's directories into the table.
+func (f *files) preopen(list []effect.Preopen) {
+	f.open = make(map[effect.Handle]*file, len(list))
+	dirs := make([]file, len(list))
+	for i, p := range list {
+		if p.Handle != effect.FirstHandle+effect.Handle(i) {
+			panic(fmt.Sprintf("BUG: preopened directory %d has handle %d", i, p.Handle))
+		}
+		dirs[i] = file{kind: effect.TypeDirectory, preopen: true, guest: p.Guest}
+		f.open[p.Handle] = &dirs[i]
+	}
+	f.preopens = len(list)
+}
+
+// add puts an open file into the table.
+func (f *files) add(h effect.Handle, one *file) {
+	if f.open == nil {
+		f.open = map[effect.Handle]*file{}
+	}
+	f.open[h] = one
 }
 
 // handle finds the open file or directory under a descriptor; nil for none and for streams.

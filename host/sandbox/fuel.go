@@ -3,33 +3,38 @@ package sandbox
 import (
 	"context"
 	"fmt"
-	"runtime"
 	"time"
 
 	"github.com/tetratelabs/wazero/api"
 )
 
-// fuelStep is how many units, of about an instruction each, a guest gets at a time. Between two steps
-// nothing looks at the clock, and the host's garbage collector waits: it is a fraction of a millisecond.
-const fuelStep = 1 << 18
+// How many units, of about an instruction each, a guest gets at a time. Between two steps nothing looks
+// at the clock, and the host's garbage collector waits with everybody. An instruction takes a
+// nanosecond, or a microsecond when it is the first to touch a page: steps get shorter until they take
+// about stepTime, and begin short.
+const (
+	firstStep = 1 << 14
+	minStep   = 1 << 10
+	maxStep   = 1 << 18
+	stepTime  = 200 * time.Microsecond
+)
 
-// turn is how long a guest computes before it lets the host's other work go first. The scheduler by
-// itself would give it ten times as long.
-const turn = time.Millisecond
-
-// yield is the function that metered code calls when its fuel ran out.
-func yield(ctx context.Context, _ api.Module, _ []uint64) {
+// yield is the function that metered code calls when its fuel or its stack ran out.
+func yield(ctx context.Context, _ api.Module, stack []uint64) {
 	r := ctx.Value(runKey{}).(*run)
 	defer r.contain()
 	r.current = "yield"
 	r.refuel()
+	if int64(r.in.stack.Get()) < 0 {
+		r.restack(stack)
+	}
 }
 
 // fill starts an instance's meter.
 func (r *run) fill(in *instance) {
-	r.in, r.granted = in, 0
+	r.in, r.granted, r.step, r.stepped = in, 0, firstStep, time.Now()
 	in.fuel.Set(0)
-	in.depth.Set(api.EncodeI32(maxDepth))
+	in.stack.Set(freeStack)
 	r.grant()
 }
 
@@ -43,33 +48,41 @@ func (r *run) spent() uint64 {
 
 // refuel ends a guest whose time or budget is over, and lets any other run on.
 func (r *run) refuel() {
-	if r.ctx.Err() != nil {
-		r.stopEnded()
-	}
-	// The timer of the context needs a free processor to go off; guests may have them all.
 	now := time.Now()
-	if !now.Before(r.deadline) {
-		r.fault = r.late()
-		panic(errStopped)
+	if r.ctx.errAt(now) != nil {
+		r.stopEnded()
 	}
 	if r.ops.panicked.Load() {
 		panic(errStopped)
 	}
+	r.pace(now)
+	r.stepped = now
 	if now.Sub(r.turned) > turn {
-		r.checkReferences()
-		runtime.Gosched()
-		r.turned = time.Now()
+		r.waitTurn()
+		r.stepped = r.turned
 	}
 	r.grant()
+}
+
+// pace makes the next step as long as stepTime allows, going by the last one.
+func (r *run) pace(now time.Time) {
+	switch took := now.Sub(r.stepped); {
+	case took > 2*stepTime:
+		r.step = max(r.step*uint64(stepTime)/uint64(took), minStep)
+	case took < stepTime/8:
+		r.step = min(4*r.step, maxStep)
+	case took < stepTime/2:
+		r.step = min(2*r.step, maxStep)
+	}
 }
 
 // grant hands out the next step. The last one is as large as what is left of the budget, so that a
 // budget ends at the same instruction each time.
 func (r *run) grant() {
-	spent, step := r.spent(), uint64(fuelStep)
+	spent, step := r.spent(), r.step
 	if budget := r.call.Limits.Fuel; budget > 0 {
 		if spent >= budget {
-			r.stop(FaultLimit, fmt.Sprintf("the servlet used up the %d units of fuel that are granted", budget))
+			r.stopAt(LimitFuel, fmt.Sprintf("the servlet used up the %d units of fuel that are granted", budget))
 		}
 		step = min(step, budget-spent)
 	}

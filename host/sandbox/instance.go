@@ -13,10 +13,6 @@ import (
 	"github.com/writ-run/writ/host/wasm"
 )
 
-// maxDepth is how deep a guest's calls may nest. The stack that they take is the host's memory, which
-// no memory limit counts.
-const maxDepth = 50_000
-
 // instance is one instance of a module in a memory of its own. Nothing of a call is in it but what
 // renew undoes: the host's side of a call is a run.
 type instance struct {
@@ -27,12 +23,11 @@ type instance struct {
 	rung    Rung
 	globals []api.MutableGlobal
 	fuel    api.MutableGlobal
-	depth   api.MutableGlobal
+	stack   api.MutableGlobal
+	entries []entry // functions that were called
 	uses    int
-
-	references int       // that the runtime made for the instance's table
-	since      time.Time // waits since then
-	trimmed    bool
+	since   time.Time // waits since then
+	trimmed bool
 }
 
 // allocation hands a memory to the runtime, which asks for it once: a gated module has one memory.
@@ -57,8 +52,8 @@ func (in *instance) link(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	in.module, in.references = mod, referencesOf(mod)
-	in.fuel, in.depth = mutable(mod, wasm.FuelExport), mutable(mod, wasm.DepthExport)
+	in.module, in.entries = mod, nil
+	in.fuel, in.stack = mutable(mod, wasm.FuelExport), mutable(mod, wasm.StackExport)
 	in.globals = in.globals[:0]
 	for _, name := range c.shape.Globals {
 		in.globals = append(in.globals, mutable(mod, name))
@@ -86,25 +81,23 @@ func (c *Code) fromImage(shot *snapshot, limit int64) (*instance, error) {
 		return nil, err
 	}
 	in.shot, in.rung = shot, c.best
-	if err := in.arm(); err != nil {
-		in.discard()
-		return nil, err
-	}
+	in.arm()
 	return in, nil
 }
 
 // arm makes a restored instance ready for a call: its globals, and fresh seeds for the generators that
 // the image has.
-func (in *instance) arm() error {
+func (in *instance) arm() {
 	for i, v := range in.shot.globals {
 		in.globals[i].Set(v)
 	}
-	return in.shot.reseed(in.memory.Bytes())
+	in.shot.reseed(in.memory.Bytes())
 }
 
 // renew makes the instance fresh again after a call that ended well.
 func (in *instance) renew() error {
 	in.trimmed = false
+	in.wipe()
 	grown := in.memory.Grown()
 	if in.rung == RungInstance {
 		if err := in.module.Close(context.Background()); err != nil {
@@ -127,7 +120,8 @@ func (in *instance) renew() error {
 	if in.module.IsClosed() || int64(in.module.Memory().Size()) != in.memory.Size() {
 		return fmt.Errorf("renewing instance: its memory has %d bytes, its image %d", in.module.Memory().Size(), in.memory.Size())
 	}
-	return in.arm()
+	in.arm()
+	return nil
 }
 
 // shrink sets a memory's length back. The runtime has no call for that; its memory has an exported

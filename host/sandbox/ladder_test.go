@@ -79,6 +79,15 @@ func TestFuel(t *testing.T) {
 			}
 		}
 	}
+	// However the work is cut into steps: a budget that is barely enough, or ends a step early.
+	stepped := compile(t, thief(false))
+	for _, budget := range []uint64{want + 1, want + 1000, 2 * want, 1 << 40} {
+		call := order(scan, 7)
+		call.Limits.Fuel = budget
+		if out := stepped.Run(t.Context(), call); out.Fault != nil || out.Fuel != want {
+			t.Errorf("with a budget of %d: %d units, want %d; fault %v", budget, out.Fuel, want, out.Fault)
+		}
+	}
 	code := compile(t, guest(func(m *w.Module) [][]byte { return [][]byte{w.Loop(), w.I32(0)} }))
 	limits := enough()
 	limits.Fuel = 1_000_000

@@ -15,13 +15,31 @@ const maxLine = 4 << 10
 type logs struct {
 	limit   int
 	used    int
+	looked  int // bytes that were looked at, kept or not
 	dropped int
 	lines   []effect.LogLine
 	partial [2][]byte // unfinished lines of standard output and standard error
 }
 
+// looksPerByte bounds how much is searched for the ends of lines, by the limit of what is kept: to look
+// through a gigabyte takes the host as long as to keep it.
+const looksPerByte = 16
+
+// room is the part of p that is looked at; the rest is dropped.
+func (l *logs) room(p []byte) []byte {
+	n := len(p)
+	if l.used >= l.limit {
+		n = 0
+	}
+	n = max(min(n, looksPerByte*l.limit-l.looked), 0)
+	l.looked += n
+	l.dropped += len(p) - n
+	return p[:n]
+}
+
 // write takes what the guest wrote to standard output (0) or standard error (1).
 func (l *logs) write(stream int, p []byte) {
+	p = l.room(p)
 	for len(p) > 0 {
 		if l.used >= l.limit {
 			l.dropped += len(p)
@@ -48,6 +66,7 @@ func (l *logs) flush(stream int) {
 
 // message takes one message of the log function, which may have several lines.
 func (l *logs) message(level effect.LogLevel, p []byte) {
+	p = l.room(p)
 	for len(p) > 0 {
 		if l.used >= l.limit {
 			l.dropped += len(p)

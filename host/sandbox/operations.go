@@ -48,19 +48,15 @@ func (o *operation) finished() bool {
 // operations are the operations of one call.
 type operations struct {
 	next     int32
-	open     map[int32]*operation // of the guest's goroutine alone
+	open     map[int32]*operation // of the guest's goroutine alone; nil: none was ever started
 	limit    int64                // bytes that all of them may hold
-	wake     chan struct{}        // has an element after one finished
+	wake     chan struct{}        // has an element after one finished; nil like open
 	panicked atomic.Bool          // a host method did, outside the guest's goroutine
 	group    sync.WaitGroup
 
 	mu      sync.Mutex // guards what follows
 	held    int64      // bytes
 	running int        // goroutines; one that was closed counts until it ended
-}
-
-func (s *operations) init(limit int64) {
-	s.open, s.limit, s.wake = map[int32]*operation{}, limit, make(chan struct{}, 1)
 }
 
 // wait returns when no goroutine is left. The call's context must have ended.
@@ -73,8 +69,11 @@ func (r *run) start(size int64, do func(context.Context) result) int32 {
 	if len(s.open) >= maxOperations || !s.reserve(size) {
 		return failed(effect.Limit)
 	}
-	ctx, cancel := context.WithCancel(r.ctx)
+	ctx, cancel := context.WithCancel(r.ctx.timer())
 	o := &operation{cancel: cancel, size: size, done: make(chan struct{})}
+	if s.open == nil {
+		s.open, s.wake = map[int32]*operation{}, make(chan struct{}, 1)
+	}
 	s.next++
 	s.open[s.next] = o
 	logger := r.logger
@@ -158,6 +157,7 @@ func (r *run) opWait(a args) int32 {
 				return id
 			}
 		}
+		r.leaveTurn()
 		select {
 		case <-r.ops.wake:
 			if r.ops.panicked.Load() {

@@ -46,7 +46,7 @@ func (r *run) pathOpen(a args) effect.Errno {
 		return effect.ErrMFile
 	}
 	write := rights&rightWrite != 0
-	h, errno := r.host.Open(r.ctx, effect.Open{
+	h, errno := r.host.Open(&r.ctx, effect.Open{
 		Dir: dir, Path: path,
 		Read: rights&rightRead != 0 || !write, Write: write, Append: flags&flagAppend != 0,
 		Create: how&openCreate != 0, Exclusive: how&openExclusive != 0,
@@ -60,7 +60,7 @@ func (r *run) pathOpen(a args) effect.Errno {
 		panic(fmt.Sprintf("BUG: host opened a file as handle %d, which is taken", h))
 	}
 	f := &file{flags: uint16(flags)}
-	r.files.open[h] = f
+	r.files.add(h, f)
 	if st, errno := r.host.Stat(h); errno == effect.Success {
 		f.kind = st.Type
 	}
@@ -103,7 +103,7 @@ func (r *run) pathSetTimes(a args) effect.Errno {
 	case a.u32(1)&^lookupFollow != 0:
 		return effect.ErrInval
 	}
-	h, errno := r.host.Open(r.ctx, effect.Open{Dir: dir, Path: path, Read: true, Follow: a.u32(1)&lookupFollow != 0})
+	h, errno := r.host.Open(&r.ctx, effect.Open{Dir: dir, Path: path, Read: true, Follow: a.u32(1)&lookupFollow != 0})
 	if errno != effect.Success {
 		return errno
 	}

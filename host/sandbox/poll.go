@@ -111,6 +111,7 @@ func (r *run) sleep(d time.Duration) {
 	if d <= 0 {
 		return
 	}
+	r.leaveTurn()
 	timer := time.NewTimer((d + clockStep - 1).Truncate(clockStep))
 	defer timer.Stop()
 	select {

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"slices"
 	"sync"
 	"time"
 )
@@ -20,7 +21,7 @@ type pool struct {
 	mu      sync.Mutex
 	changed *sync.Cond
 	idle    []*instance // guarded by mu; the last used is the last
-	begun   int         // guarded by mu; renewals so far
+	begun   int         // guarded by mu; renewals on goroutines of their own so far
 	ended   int         // guarded by mu
 	closed  bool        // guarded by mu
 }
@@ -52,6 +53,10 @@ func (p *pool) take(shot *snapshot, limit int64) *instance {
 // once: another processor would take the memory out of this one's cache, and the next call waited four
 // times as long for it to come back.
 func (p *pool) give(in *instance, soon bool) {
+	if soon {
+		p.settle(in)
+		return
+	}
 	p.mu.Lock()
 	if p.closed {
 		p.mu.Unlock()
@@ -60,27 +65,72 @@ func (p *pool) give(in *instance, soon bool) {
 	}
 	p.begun++
 	p.mu.Unlock()
-	if soon {
+	p.work.Go(func() {
 		p.settle(in)
-		return
-	}
-	p.work.Go(func() { p.settle(in) })
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.ended++
+		p.changed.Broadcast()
+	})
 }
 
 // settle renews an instance and keeps it, or discards it.
 func (p *pool) settle(in *instance) {
 	in.uses++
-	kept := in.code.captures.used(in.shot) && in.uses < maxUses && !in.swollen() && in.renew() == nil
+	in.since = time.Now()
+	kept := in.code.captures.used(in) && in.uses < maxUses && in.renew() == nil
 	p.mu.Lock()
-	p.ended++
 	kept = kept && !p.closed && len(p.idle) < maxIdle
 	if kept {
-		in.since = time.Now()
 		p.idle = append(p.idle, in)
 	}
 	p.changed.Broadcast()
 	p.mu.Unlock()
 	if !kept {
+		in.discard()
+		return
+	}
+	in.code.engine.makeRoom()
+}
+
+// makeRoom gives up instances that wait, those that wait longest first, when all memory together is near
+// its limit: what runs finds room without giving up all of them.
+func (e *Engine) makeRoom() {
+	for e.space.Used() > e.space.Limit()/4*3 {
+		var oldest *pool
+		var since time.Time
+		for _, c := range e.open() {
+			if at, ok := c.pool.oldest(); ok && (oldest == nil || at.Before(since)) {
+				oldest, since = &c.pool, at
+			}
+		}
+		if oldest == nil {
+			return
+		}
+		oldest.giveUp()
+	}
+}
+
+// oldest tells since when the instance waits that waits longest.
+func (p *pool) oldest() (since time.Time, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.idle) == 0 {
+		return time.Time{}, false
+	}
+	return p.idle[0].since, true
+}
+
+// giveUp discards the instance that waits longest.
+func (p *pool) giveUp() {
+	p.mu.Lock()
+	var in *instance
+	if len(p.idle) > 0 {
+		in = p.idle[0]
+		p.idle = slices.Delete(p.idle, 0, 1)
+	}
+	p.mu.Unlock()
+	if in != nil {
 		in.discard()
 	}
 }
@@ -128,11 +178,12 @@ func (p *pool) sweep(now time.Time) {
 
 // trim gives back what a waiting instance keeps resident.
 func (in *instance) trim() error {
-	in.trimmed = true
+	in.trimmed, in.entries = true, nil
 	if err := in.memory.Trim(); err != nil {
 		return err
 	}
-	return in.arm()
+	in.arm()
+	return nil
 }
 
 // sweep is the janitor's work.
@@ -140,6 +191,7 @@ func (e *Engine) sweep() {
 	now := time.Now()
 	for _, c := range e.open() {
 		c.pool.sweep(now)
+		c.blank.sweep(now)
 	}
 }
 

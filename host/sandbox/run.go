@@ -13,19 +13,13 @@ import (
 	"github.com/writ-run/writ/capabilities/effect"
 )
 
-// runKey finds the run in the context that the runtime hands to host functions.
-type runKey struct{}
-
-var (
-	errStopped  = errors.New("stopped by the host") // thrown through the guest by run.stop
-	errDeadline = errors.New("past the deadline")   // cause of a context that Limits.Wall ended
-)
+// errStopped is thrown through the guest by run.stop.
+var errStopped = errors.New("stopped by the host")
 
 // run is everything that one call owns on the host's side. An instance owns nothing but its memory,
 // so nothing of a call can be left in one. Only operations run outside the guest's goroutine.
 type run struct {
-	ctx      context.Context // ends with the call: deadline, cancellation
-	cancel   context.CancelFunc
+	ctx      callContext // ends with the call: deadline, cancellation
 	call     Call
 	host     Host
 	refusing bool // host is denied: operations need not even start
@@ -33,19 +27,26 @@ type run struct {
 	started  time.Time
 	deadline time.Time
 
-	preopens []effect.Preopen
-	in       *instance // nil before the guest has one
-	granted  uint64    // fuel handed out so far
-	turned   time.Time // when the guest last let others go first
-	before   uint64    // fuel that was spent before the entry
-	returned bool      // the guest came back from the entry by itself
-	base     int64     // where the monotonic clock starts
-	skew     int64     // shifts both clocks
-	drawn    int       // random bytes that the guest asked for
+	preopens   []effect.Preopen
+	in         *instance   // nil before the guest has one
+	granted    uint64      // fuel handed out so far
+	step       uint64      // fuel to hand out at a time
+	stepped    time.Time   // when the guest last got some
+	turned     time.Time   // when the guest last let others go first
+	turns      *turns      // of the engine
+	seat       seat        // in turns
+	deep       bool        // the guest may have a deep stack
+	deepStacks *deepStacks // of the engine
+	before     uint64      // fuel that was spent before the entry
+	returned   bool        // the guest came back from the entry by itself
+	base       int64       // where the monotonic clock starts
+	skew       int64       // shifts both clocks
+	drawn      int         // random bytes that the guest asked for
 
 	fault     *Fault
 	memory    api.Memory
-	current   string // function that the guest is in, for error texts
+	stack     [2]uint64 // arguments and results of an entry
+	current   string    // function that the guest is in, for error texts
 	hostCalls int
 
 	output   []byte
@@ -59,18 +60,19 @@ type run struct {
 
 // newRun starts a call's time. end must be called.
 func (c *Code) newRun(ctx context.Context, call Call) *run {
-	r := &run{call: call, host: call.Host, logger: c.engine.logger, started: time.Now()}
+	r := &run{call: call, host: call.Host, logger: c.engine.logger, turns: c.engine.turns, deepStacks: &c.engine.deep, seat: seat{caller: call.Caller}, started: time.Now()}
 	r.turned, r.deadline = r.started, r.started.Add(call.Limits.Wall)
-	ctx, r.cancel = context.WithDeadlineCause(ctx, r.deadline, errDeadline)
-	r.ctx = context.WithValue(ctx, runKey{}, r)
+	r.ctx.parent, r.ctx.run, r.ctx.deadline = ctx, r, r.deadline
 	r.logs.limit = call.Limits.Log
-	r.ops.init(call.Limits.Memory)
+	r.ops.limit = call.Limits.Memory
 	return r
 }
 
 // end returns when nothing of the call runs any more: whoever starts a goroutine ends it.
 func (r *run) end() {
-	r.cancel()
+	r.leaveTurn()
+	r.surface()
+	r.ctx.end()
 	r.ops.wait()
 }
 
@@ -115,9 +117,9 @@ func (r *run) ready(memoryMin int64) bool {
 	case r.ctx.Err() != nil:
 		r.fault = r.ended()
 	case memoryMin > l.Memory:
-		r.fault = &Fault{FaultLimit, fmt.Sprintf("the servlet needs %s of memory to start; %s are granted", size(memoryMin), size(max(l.Memory, 0)))}
+		r.fault = over(LimitMemory, fmt.Sprintf("the servlet needs %s of memory to start; %s are granted", size(memoryMin), size(max(l.Memory, 0))))
 	case len(r.call.Input) > maxInput:
-		r.fault = &Fault{FaultLimit, fmt.Sprintf("the input is larger than %s", size(maxInput))}
+		r.fault = over(LimitInput, fmt.Sprintf("the input is larger than %s", size(maxInput)))
 	}
 	return r.fault == nil
 }
@@ -134,15 +136,9 @@ func (r *run) openHost() {
 	case r.call.Entry == EntryWarm:
 		r.host, r.refusing = denied{preopens: r.host.Preopens()}, true
 	}
-	r.files.open = map[effect.Handle]*file{}
-	r.preopens = r.host.Preopens()
-	for i, p := range r.preopens {
-		if p.Handle != effect.FirstHandle+effect.Handle(i) {
-			panic(fmt.Sprintf("BUG: preopened directory %d has handle %d", i, p.Handle))
-		}
-		r.files.open[p.Handle] = &file{kind: effect.TypeDirectory, preopen: true, guest: p.Guest}
+	if r.preopens = r.host.Preopens(); len(r.preopens) > 0 {
+		r.files.preopen(r.preopens)
 	}
-	r.files.preopens = len(r.files.open)
 }
 
 // serve runs one host function for the guest.
@@ -163,7 +159,10 @@ func (r *run) charge() {
 		panic(errStopped)
 	}
 	if r.hostCalls++; r.hostCalls > r.call.Limits.HostCalls {
-		r.stop(FaultLimit, fmt.Sprintf("the servlet made more than %d host calls", r.call.Limits.HostCalls))
+		r.stopAt(LimitHostCalls, fmt.Sprintf("the servlet made more than %d host calls", r.call.Limits.HostCalls))
+	}
+	if r.hostCalls%callsPerLook == 0 && time.Since(r.turned) > turn {
+		r.waitTurn()
 	}
 }
 
@@ -185,14 +184,14 @@ func isStop(p any) bool { return p == any(errStopped) }
 // blame records a panic of the host's code.
 func (r *run) blame(p any) {
 	r.logger.Error("host function panicked", "function", r.current, "panic", p, "stack", string(debug.Stack()))
-	r.fault = &Fault{FaultHost, "the host failed while it served the call"}
+	r.fault = &Fault{Kind: FaultHost, Text: "the host failed while it served the call"}
 }
 
-func (r *run) blameGuest(text string) { r.fault = &Fault{FaultABI, text} }
+func (r *run) blameGuest(text string) { r.fault = &Fault{Kind: FaultABI, Text: text} }
 
 // stop ends the guest from inside a host function.
 func (r *run) stop(kind FaultKind, text string) {
-	r.fault = &Fault{kind, text}
+	r.fault = &Fault{Kind: kind, Text: text}
 	panic(errStopped)
 }
 
@@ -210,11 +209,11 @@ func (r *run) judge(code uint32) {
 		if text == "" {
 			text = "the servlet failed without a reason"
 		}
-		r.fault = &Fault{FaultTool, text}
+		r.fault = &Fault{Kind: FaultTool, Text: text}
 	case code != 0:
 		r.blameGuest(fmt.Sprintf("%s returned %d; 0 or 1 is expected", r.call.Entry, int32(code)))
 	case r.overflow:
-		r.fault = &Fault{FaultLimit, fmt.Sprintf("the result is larger than the %s that are granted", size(int64(r.call.Limits.Output)))}
+		r.fault = over(LimitOutput, fmt.Sprintf("the result is larger than the %s that are granted", size(int64(r.call.Limits.Output))))
 	case len(r.output) == 0 && r.call.Entry != EntryWarm:
 		r.blameGuest(string(r.call.Entry) + " returned without an output")
 	}
@@ -223,7 +222,7 @@ func (r *run) judge(code uint32) {
 // outcome sums the call up. Everything that ran for it has ended.
 func (r *run) outcome() Outcome {
 	if r.ops.panicked.Load() {
-		r.fault = &Fault{FaultHost, "the host failed while it served the call"}
+		r.fault = &Fault{Kind: FaultHost, Text: "the host failed while it served the call"}
 	}
 	r.logs.flush(0)
 	r.logs.flush(1)

@@ -1,6 +1,9 @@
 package sandbox
 
-import "github.com/writ-run/writ/host/sandbox/image"
+import (
+	"github.com/writ-run/writ/host/sandbox/image"
+	"github.com/writ-run/writ/host/wasm"
+)
 
 // Rung is how a call gets its fresh instance. All rungs are equally fresh; they differ in cost.
 type Rung string
@@ -31,22 +34,22 @@ func (c *Code) Rung() (rung Rung, why string) {
 }
 
 // reachable is the best rung that a module can be on, by its shape and the system alone.
-func (c *Code) reachable() (rung Rung, why string) {
+func (e *Engine) reachable(shape wasm.Shape) (rung Rung, why string) {
 	rung = RungReset
 	switch {
-	case c.shape.Unusual != "":
-		rung, why = RungPlain, c.shape.Unusual
-	case c.shape.Tables:
+	case shape.Unusual != "":
+		rung, why = RungPlain, shape.Unusual
+	case shape.Tables:
 		rung, why = RungInstance, "the module can change its tables, which a reset does not restore"
-	case c.shape.Passive:
+	case shape.Passive:
 		rung, why = RungInstance, "the module can drop its data segments, which a reset does not restore"
 	default:
-		if method, slow := c.engine.space.Method(); method != image.Scan {
+		if method, slow := e.space.Method(); method != image.Scan {
 			why = slow
 		}
 	}
-	if rung.above(c.engine.best) {
-		rung, why = c.engine.best, "better rungs are switched off"
+	if rung.above(e.best) {
+		rung, why = e.best, "better rungs are switched off"
 	}
 	return rung, why
 }

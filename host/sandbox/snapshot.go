@@ -1,11 +1,14 @@
 package sandbox
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"reflect"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tetratelabs/wazero/api"
@@ -36,20 +39,42 @@ const (
 // skew shifts the clocks of the second of two captures, so that what init read of them shows.
 const skew = int64(time.Hour + time.Second)
 
+// errCapture is a fault of the host's own.
+var errCapture = errors.New("the host failed while it took the image")
+
 // capture initialises and warms up two instances, and makes a snapshot of the first. What differs in
 // the second comes from the randomness and the clocks that they were given: in the snapshot it would be
-// the same for every call.
-func (c *Code) capture(ctx context.Context, preopens []effect.Preopen, memory int64) (*snapshot, error) {
+// the same for every call. atOnce takes two processors for as long as a call waits for the snapshot.
+func (c *Code) capture(ctx context.Context, preopens []effect.Preopen, memory int64, atOnce bool) (*snapshot, error) {
+	var second *instance
+	var secondErr error
+	again := func() {
+		defer func() {
+			if p := recover(); p != nil {
+				c.engine.logger.Error("capture panicked", "panic", p)
+				secondErr = errCapture
+			}
+		}()
+		second, _, secondErr = c.initialise(ctx, preopens, memory, skew)
+	}
+	var work sync.WaitGroup
+	if atOnce {
+		work.Go(again)
+	}
 	first, r, err := c.initialise(ctx, preopens, memory, 0)
-	if err != nil {
+	work.Wait()
+	if err == nil && !atOnce {
+		again()
+	}
+	if first != nil {
+		defer first.discard()
+	}
+	if second != nil {
+		defer second.discard()
+	}
+	if err = cmp.Or(err, secondErr); err != nil {
 		return nil, err
 	}
-	defer first.discard()
-	second, _, err := c.initialise(ctx, preopens, memory, skew)
-	if err != nil {
-		return nil, err
-	}
-	defer second.discard()
 
 	shot := &snapshot{preopens: preopens, drawn: r.drawn, clock: r.clock(clockMonotonic), taken: time.Now()}
 	for _, g := range first.globals {
@@ -85,10 +110,10 @@ func (c *Code) initialise(ctx context.Context, preopens []effect.Preopen, memory
 	r.skew = skew
 	in, tables := c.warm(r)
 	if r.fault == nil && in == nil {
-		r.fault = &Fault{FaultHost, "the host failed while it took the image"}
+		r.fault = &Fault{Kind: FaultHost, Text: "the host failed while it took the image"}
 	}
 	if r.fault == nil && !slices.Equal(tables, tableState(in.module)) {
-		r.fault = &Fault{FaultABI, "its initialisation changes tables or drops segments, which an image does not hold"}
+		r.fault = &Fault{Kind: FaultABI, Text: "its initialisation changes tables or drops segments, which an image does not hold"}
 	}
 	if r.fault == nil {
 		return in, r, nil
@@ -100,7 +125,7 @@ func (c *Code) initialise(ctx context.Context, preopens []effect.Preopen, memory
 }
 
 // warm runs init and warm-up in a new instance. It returns the state of the tables from before.
-func (c *Code) warm(r *run) (in *instance, tables []string) {
+func (c *Code) warm(r *run) (in *instance, tables []uintptr) {
 	defer r.containAll()
 	r.openHost()
 	if in = c.fresh(r); in == nil {
@@ -131,24 +156,28 @@ func passing(err error) bool {
 }
 
 // tableState is what an instance's tables and droppable segments are, to be compared with the same
-// later. The runtime has no call that tells; its instance has exported fields. When a later runtime
-// has others, modules are found to be changed and stay on rung plain.
-func tableState(mod api.Module) (state []string) {
+// later: of each the length, and of tables what is in them. The runtime has no call that tells; its
+// instance has exported fields. When a later runtime has others, no two states are equal, and modules
+// stay on rung plain.
+func tableState(mod api.Module) (state []uintptr) {
 	defer func() {
 		if p := recover(); p != nil {
-			state = []string{fmt.Sprint("unknown at ", time.Now().UnixNano())}
+			state = []uintptr{uintptr(unknownStates.Add(1))}
 		}
 	}()
 	v := reflect.ValueOf(mod).Elem()
 	for _, table := range v.FieldByName("Tables").Seq2() {
-		refs := table.Elem().FieldByName("References")
-		state = append(state, fmt.Sprint(refs.Len(), " ", refs.Interface()))
+		refs := table.Elem().FieldByName("References").Interface().([]uintptr)
+		state = append(append(state, uintptr(len(refs))), refs...)
 	}
 	for _, name := range []string{"DataInstances", "ElementInstances"} {
 		segments := v.FieldByName(name)
+		state = append(state, uintptr(segments.Len()))
 		for i := range segments.Len() {
-			state = append(state, fmt.Sprint(name, i, " ", segments.Index(i).Len()))
+			state = append(state, uintptr(segments.Index(i).Len()))
 		}
 	}
 	return state
 }
+
+var unknownStates atomic.Uint64

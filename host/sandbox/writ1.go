@@ -10,6 +10,7 @@ import (
 
 // Bounds of namespace writ1 (sdk/ABI.md, "Limits").
 const (
+	smallOutput     = 64 << 10
 	maxErrorText    = 4 << 10
 	maxProgressText = 1 << 10
 	maxKey          = 256
@@ -61,6 +62,10 @@ func (r *run) outputWrite(a args) int32 {
 	if len(p) > r.call.Limits.Output-len(r.output) {
 		r.overflow = true
 		return failed(effect.Limit)
+	}
+	// A large result gets all its room at once: growing leaves as much behind again for the collector.
+	if n := len(r.output) + len(p); n > cap(r.output) && n > smallOutput {
+		r.output = append(make([]byte, 0, r.call.Limits.Output), r.output...)
 	}
 	r.output = append(r.output, p...)
 	return int32(len(p))
@@ -115,7 +120,7 @@ func (r *run) configGet(a args) int32 {
 	if len(key) == 0 || len(key) > maxKey {
 		return failed(effect.Invalid)
 	}
-	value, err := r.host.Config(r.ctx, string(key))
+	value, err := r.host.Config(&r.ctx, string(key))
 	if err != nil {
 		return failed(known(err).Code)
 	}

@@ -4,7 +4,7 @@ import "bytes"
 
 // heap is memory of the Go runtime.
 type heap struct {
-	image []byte
+	image *Image // nil: none
 	limit int
 	b     []byte // its capacity beyond its length is zero
 }
@@ -15,7 +15,7 @@ const keepGrown = 1 << 20
 func newHeap(im *Image, limit int64) *heap {
 	h := &heap{limit: int(limit)}
 	if im != nil {
-		h.image = im.view
+		h.image = im
 		h.b = bytes.Clone(im.view)
 	}
 	return h
@@ -36,12 +36,16 @@ func (h *heap) resize(n int) []byte {
 }
 
 func (h *heap) restore(peak int) error {
-	n := len(h.image)
-	if cap(h.b)-n > keepGrown || n == 0 {
-		h.b = bytes.Clone(h.image)
+	if h.image == nil {
+		h.b = nil
 		return nil
 	}
-	copy(h.b, h.image)
+	n := h.image.Size()
+	if cap(h.b)-n > keepGrown {
+		h.b = bytes.Clone(h.image.view)
+		return nil
+	}
+	h.image.mend(h.b[:n])
 	clear(h.b[n:max(peak, n)])
 	h.b = h.b[:n]
 	return nil

@@ -10,6 +10,7 @@
 package image
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"sync/atomic"
@@ -63,6 +64,9 @@ func NewSpace(cfg Config) *Space {
 
 // Method returns the method in use and, when it is not Scan, why a better one is not.
 func (s *Space) Method() (Method, string) { return s.method, s.why }
+
+// Limit returns Config.Limit.
+func (s *Space) Limit() int64 { return s.limit }
 
 // Used returns the bytes that are counted against the limit.
 func (s *Space) Used() int64 { return s.used.Load() }
@@ -147,12 +151,26 @@ func (im *Image) Close() {
 	}
 }
 
-func isZero(p []byte) bool {
-	const word = 8
-	for ; len(p) >= word; p = p[word:] {
-		if p[0]|p[1]|p[2]|p[3]|p[4]|p[5]|p[6]|p[7] != 0 {
-			return false
+// zeros is a page of them, or more.
+var zeros = make([]byte, max(pageSize, 4096))
+
+// isZero looks at a page.
+func isZero(p []byte) bool { return bytes.Equal(p, zeros[:len(p)]) }
+
+// mend makes p, a memory of the image's size, the image again. It looks at every page and writes the few
+// that differ: to write them all takes longer, and makes every page of a mapping the memory's own. Holes
+// are compared with zeros: to read a hole of a mapped file makes it a page.
+func (im *Image) mend(p []byte) {
+	for i, hole := range im.holes {
+		from := i * pageSize
+		page := p[from : from+pageSize]
+		switch {
+		case !hole:
+			if was := im.view[from : from+pageSize]; !bytes.Equal(page, was) {
+				copy(page, was)
+			}
+		case !isZero(page):
+			clear(page)
 		}
 	}
-	return true
 }

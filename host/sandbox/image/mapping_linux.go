@@ -71,7 +71,7 @@ func (m *mapping) restore(peak int) error {
 		return nil
 	}
 	if m.kernel.pagemap == nil {
-		m.copyBack(0, n)
+		m.image.mend(m.whole[:n])
 		return nil
 	}
 	buf := regionBuffers.Get().(*regions)
@@ -117,6 +117,10 @@ func (m *mapping) drop(from, to int) error {
 func (m *mapping) trim() error {
 	if m.image == nil {
 		return nil
+	}
+	// Of the image's own view, the pages that resets read count as this process's too.
+	if err := unix.Madvise(m.image.view, unix.MADV_DONTNEED); err != nil {
+		return os.NewSyscallError("madvise", err)
 	}
 	return m.drop(0, m.image.Size())
 }

@@ -1,6 +1,6 @@
 //go:build unix
 
-package sandbox
+package codecache
 
 import (
 	"fmt"
@@ -8,6 +8,9 @@ import (
 	"os"
 	"syscall"
 )
+
+// canDropOpenFiles tells whether a file can be deleted that a process has open.
+const canDropOpenFiles = true
 
 // checkOwner refuses a folder of another user and one that others can enter.
 func checkOwner(dir string, info fs.FileInfo) error {
