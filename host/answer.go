@@ -1,6 +1,7 @@
 package host
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
@@ -18,6 +19,9 @@ type Request struct {
 	// The servlet does not wait for it: one that takes its time is told the latest state alone. The
 	// text is the servlet's, cleaned as results are.
 	Progress func(done, total float64, text string)
+	// Take is called with the size, in bytes, of a large result while the call still counts as running,
+	// and waits until whoever asked has room for it, or ctx ended; nil: there is always room.
+	Take func(ctx context.Context, bytes int)
 }
 
 // Status sorts answers for exit codes and metrics.
@@ -34,6 +38,7 @@ const (
 // Answer is the answer to a call, whatever happened.
 type Answer struct {
 	Status  Status
+	Limit   Limit           // at which the call ended; empty: at none
 	Result  json.RawMessage // MCP CallToolResult, always present
 	Call    string          // id, in the audit
 	Logs    []effect.LogLine
@@ -50,16 +55,22 @@ func newCallID() string {
 	return hex.EncodeToString(b[:])
 }
 
-// failure is a CallToolResult of one text that the host wrote, or cleaned.
-func failure(text string) json.RawMessage {
+// failure is a CallToolResult of one text that the host wrote, or cleaned, with the limit that was
+// reached, if it was one.
+func failure(text string, limit Limit) json.RawMessage {
 	type block struct {
 		Type string `json:"type"`
 		Text string `json:"text"`
 	}
+	var meta map[string]Limit
+	if limit != "" {
+		meta = map[string]Limit{metaLimit: limit}
+	}
 	raw, err := strictjson.Encode(struct {
-		Content []block `json:"content"`
-		IsError bool    `json:"isError"`
-	}{[]block{{"text", text}}, true})
+		Content []block          `json:"content"`
+		IsError bool             `json:"isError"`
+		Meta    map[string]Limit `json:"_meta,omitempty"`
+	}{[]block{{"text", text}}, true, meta})
 	if err != nil { // text is not valid UTF-8: a mistake of the caller of this function
 		return json.RawMessage(`{"content":[{"type":"text","text":"The call failed."}],"isError":true}`)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -106,7 +107,7 @@ func (c *call) steps(ctx context.Context) (json.RawMessage, error) {
 		return nil, err
 	}
 	defer release()
-	if err := c.check(); err != nil {
+	if err := c.check(ctx); err != nil {
 		return nil, err
 	}
 	return c.perform(ctx)
@@ -133,6 +134,11 @@ func (c *call) find(ctx context.Context) error {
 		if err != nil && !errors.Is(err, registry.ErrNotFound) {
 			return c.unread(ctx, "reading configuration of", err)
 		}
+		// Nothing was changed, and nothing was about to be: both are of one moment.
+		if c.generation%2 == 0 && c.host.store.Generation() == c.generation {
+			c.in, c.values = in, values
+			return nil
+		}
 		again, err := c.lookup(ctx)
 		if err != nil {
 			return err
@@ -142,7 +148,7 @@ func (c *call) find(ctx context.Context) error {
 			return nil
 		}
 	}
-	return &refusal{StatusHost, fmt.Sprintf("%s was changed while this call began, so it was not run. Call it again.", alias), "changed meanwhile"}
+	return refuse(StatusHost, fmt.Sprintf("%s was changed while this call began, so it was not run. Call it again.", alias), "changed meanwhile")
 }
 
 func (c *call) lookup(ctx context.Context) (registry.Installation, error) {
@@ -176,7 +182,7 @@ func (c *call) intend(ctx context.Context) error {
 	}, false)
 	if err != nil {
 		c.host.log.Error("recording call", "call", c.id, "error", err)
-		return &refusal{StatusHost, "Writ could not record this call, so it was not run. The reason is in Writ's log: the command writes it to standard error.", "not recorded"}
+		return refuse(StatusHost, "Writ could not record this call, so it was not run. The reason is in Writ's log: the command writes it to standard error.", "not recorded")
 	}
 	c.recorder = r
 	return nil
@@ -206,6 +212,11 @@ func (c *call) load(ctx context.Context) (release func(), err error) {
 	if err != nil {
 		return nil, c.unloadable(ctx, err)
 	}
+	// The policy was made of what the envelope alone said: the code has to be of the same manifest.
+	if l.digest != c.in.Grant.Manifest {
+		release()
+		return nil, c.unloadable(ctx, errors.New("its manifest is not the one that was read before"))
+	}
 	c.loaded = l
 	return release, nil
 }
@@ -218,6 +229,9 @@ func (c *call) unloadable(ctx context.Context, err error) error {
 		return c.hostFailure("panic while loading")
 	case errors.Is(err, errClosing):
 		return c.closing()
+	case errors.Is(err, sandbox.ErrCache):
+		c.host.log.Error("code cache", "call", c.id, "alias", c.alias, "error", err)
+		return refuse(StatusHost, fmt.Sprintf("%s was not run, because Writ cannot keep its compiled code: its home's disk is full or cannot be written.", c.alias), "code cache")
 	}
 	c.host.log.Error("servlet cannot be run", "call", c.id, "alias", c.alias, "error", err)
 	return unreadable(c.in, err).refuse(c.req.Tool)
@@ -225,7 +239,11 @@ func (c *call) unloadable(ctx context.Context, err error) error {
 
 // check compares the arguments with the signed schema. What is wrong is the model's to mend, so it is
 // a tool error and no protocol error.
-func (c *call) check() error {
+func (c *call) check(ctx context.Context) error {
+	defer c.turn(ctx, len(c.req.Arguments))()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	input, err := c.signed.input()
 	if err != nil {
 		c.host.log.Error("input schema", "call", c.id, "tool", c.req.Tool, "error", err)
@@ -235,11 +253,8 @@ func (c *call) check() error {
 	if len(arguments) == 0 || string(arguments) == "null" { // some clients write null for none
 		arguments = json.RawMessage(`{}`)
 	}
-	if err := input.Check(arguments); err != nil {
-		return &refusal{StatusTool, misfit(err), "arguments"}
-	}
-	if c.arguments, err = strictjson.Compact(arguments); err != nil {
-		return &refusal{StatusTool, "Invalid arguments: " + err.Error(), "arguments"}
+	if c.arguments, err = input.Read(arguments); err != nil {
+		return refuse(StatusTool, misfit(err), "arguments")
 	}
 	return nil
 }
@@ -275,20 +290,58 @@ func (c *call) perform(parent context.Context) (json.RawMessage, error) {
 	}
 	limits := c.policy.Limits
 	out := c.loaded.code.Run(ctx, sandbox.Call{
-		Entry: sandbox.EntryCall, Input: input, Host: c.warden, Progress: c.progress(),
+		Entry: sandbox.EntryCall, Input: input, Host: c.warden, Progress: c.progress(), Caller: c.caller(),
 		Limits: sandbox.Limits{
 			Memory: c.memory(), Wall: time.Until(deadline), Output: limits.ResultKB << 10,
 			Log: maxLog, HostCalls: maxHostCalls,
 		},
 	})
-	c.done.Fuel, c.logs = out.Fuel, out.Logs
+	c.done.Fuel = out.Fuel
+	c.keepLogs(out)
 	if err := c.interrupted(ctx, parent, out.Fault); err != nil {
 		return nil, err
 	}
 	if out.Fault != nil {
 		return nil, c.fault(out.Fault)
 	}
-	return c.accept(out.Output)
+	result, err := c.read(parent, out.Output)
+	if err == nil && c.req.Take != nil && len(result) >= weighty {
+		c.req.Take(parent, len(result))
+	}
+	return result, err
+}
+
+// read turns what a guest wrote into a result.
+func (c *call) read(ctx context.Context, output []byte) (json.RawMessage, error) {
+	defer c.turn(ctx, len(output))()
+	if err := ctx.Err(); err != nil { // nobody is left to read it for
+		return nil, err
+	}
+	return c.accept(output)
+}
+
+// weighty is the size, in bytes, from which it takes milliseconds to read what a model or a servlet
+// wrote. Messages below it are read at once, the others in turn: all processors busy with them would
+// keep every small call waiting.
+const weighty = 64 << 10
+
+// heavy is the size, in bytes, from which what reading a message leaves behind is collected at once: it
+// is several times the message, and the collector by itself would wait until as much as all that lives
+// has been allocated again.
+const heavy = 1 << 20
+
+// turn waits for a turn to read a message of n bytes, until ctx ends.
+func (c *call) turn(ctx context.Context, n int) (leave func()) {
+	if n < weighty {
+		return func() {}
+	}
+	over := c.host.engine.Turn(ctx, c.caller())
+	return func() {
+		if n >= heavy {
+			runtime.GC()
+		}
+		over()
+	}
 }
 
 // register makes the call known to who takes grants back, and looks again when something changed
@@ -319,8 +372,9 @@ func (c *call) register(ctx context.Context, cancel context.CancelCauseFunc) err
 func (c *call) wait(ctx, parent context.Context, deadline time.Time) (leave func(), err error) {
 	queue, stop := context.WithDeadline(ctx, deadline)
 	defer stop()
-	leave, err = c.host.lanes.enter(queue, c.by.Space+"/"+c.alias, c.memory())
+	leave, err = c.host.lanes.enter(queue, c.caller(), c.by.Space+"/"+c.alias, c.claims())
 	var large tooLarge
+	var full busy
 	switch {
 	case err == nil:
 		return leave, nil
@@ -333,14 +387,28 @@ func (c *call) wait(ctx, parent context.Context, deadline time.Time) (leave func
 	case errors.Is(err, errClosing):
 		return nil, c.closing()
 	case errors.As(err, &large):
-		return nil, &refusal{StatusTool, fmt.Sprintf("%s may use %d MB of memory, and this Writ has %d MB for all calls together. Run it on a machine with more memory, or ask its publisher for a smaller limits.memory_mb.",
-			c.req.Tool, c.policy.Limits.MemoryMB, large.budget>>20), "memory"}
+		return nil, c.tooLarge(large)
+	case errors.As(err, &full):
+		return nil, c.busy(full)
 	}
-	return nil, &refusal{StatusHost, fmt.Sprintf("%s is busy: too many calls are running. Try again later.", c.alias), "busy"}
+	return nil, err
 }
+
+// caller is who asks, for what callers share.
+func (c *call) caller() string { return c.by.Space + "/" + c.by.Principal }
 
 // memory is how many bytes the guest may have.
 func (c *call) memory() int64 { return int64(c.policy.Limits.MemoryMB) << 20 }
+
+// claims is how many bytes the call counts for: what its guest may have, and its result, which the host
+// holds. The largest call of all has room all the same.
+func (c *call) claims() int64 {
+	memory := c.memory()
+	if all := c.host.lanes.memory; memory <= all {
+		return min(memory+int64(c.policy.Limits.ResultKB)<<10, all)
+	}
+	return memory
+}
 
 // open makes the guard: from here on, effects can happen.
 func (c *call) open() error {
@@ -377,7 +445,7 @@ func (c *call) input() ([]byte, error) {
 		Params params `json:"params"`
 	}{"tools/call", params{c.tool, c.arguments}})
 	if err != nil {
-		return nil, &refusal{StatusTool, "Invalid arguments: " + err.Error(), "arguments"}
+		return nil, refuse(StatusTool, "Invalid arguments: "+err.Error(), "arguments")
 	}
 	return raw, nil
 }

@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"errors"
 
 	"github.com/writ-run/writ/capabilities"
 	"github.com/writ-run/writ/capabilities/guard"
@@ -71,32 +72,44 @@ func (h *Host) Loading() int {
 	return len(h.loader.flights)
 }
 
-// Memory is a budget that calls share.
-type Memory = memory
+// Lanes are the turns of calls.
+type Lanes = lanes
 
-// NewMemory makes a budget of so many bytes.
-func NewMemory(budget int64) *Memory { return &memory{budget: budget} }
-
-// Take and Give are what a call does before it runs and afterwards.
-func (m *memory) Take(ctx context.Context, bytes int64) error { return m.take(ctx, bytes) }
-func (m *memory) Give(bytes int64)                            { m.give(bytes) }
-
-// Waiting is how many wait for a share.
-func (m *memory) Waiting() int {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return len(m.queue)
+// NewLanes makes turns: so many calls of a servlet, of a caller, of all; bytes of memory; waiting calls.
+func NewLanes(servlet, caller, total int, memory int64, waiting int) *Lanes {
+	return newLanes(bounds{servlet, caller, total, memory, waiting})
 }
 
-// Used is how much is given.
-func (m *memory) Used() int64 {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.used
+// Enter is what a call does before it runs; leave is called afterwards.
+func (l *lanes) Enter(ctx context.Context, caller, servlet string, bytes int64) (leave func(), err error) {
+	return l.enter(ctx, caller, servlet, bytes)
 }
 
-// WaitingForMemory is how many calls have all they need to run but memory.
-func (h *Host) WaitingForMemory() int { return h.lanes.memory.Waiting() }
+// Waiting is how many calls wait.
+func (l *lanes) Waiting() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.queue)
+}
+
+// Idle tells whether nothing is counted any more.
+func (l *lanes) Idle() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.all == share{} && len(l.queue)+len(l.callers)+len(l.servlets) == 0
+}
+
+// LimitOf is the limit that an error of Enter names; empty: none.
+func LimitOf(err error) Limit {
+	var b busy
+	if !errors.As(err, &b) {
+		return ""
+	}
+	return b.limit
+}
+
+// WaitingForTurn is how many calls have all they need to run but a turn.
+func (h *Host) WaitingForTurn() int { return h.lanes.Waiting() }
 
 // Running is how many calls are under way.
 func (h *Host) Running() int { return len(h.calls.list()) }
@@ -111,6 +124,8 @@ func (r runner) Run(ctx context.Context, call sandbox.Call) sandbox.Outcome { re
 // The pure parts.
 var (
 	CleanText = cleanText
+	MembersOf = membersOf
+	ItemsOf   = itemsOf
 	Define    = define
 	BudgetFor = budgetFor
 )

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/writ-run/writ/capabilities/effect"
 	"github.com/writ-run/writ/host/sandbox"
 )
 
@@ -15,21 +16,57 @@ func (c *call) reference() string {
 }
 
 func (c *call) hostFailure(reason string) *refusal {
-	return &refusal{StatusHost, "Writ failed while it served this call. " + c.reference(), reason}
+	return refuse(StatusHost, "Writ failed while it served this call. "+c.reference(), reason)
 }
 
 func (c *call) revoked() *refusal {
-	return &refusal{StatusDenied, fmt.Sprintf("%s was ended: its grant was taken back while it ran. What it had done by then was done. Mend it with: %s",
-		c.req.Tool, command(c.in, "grant %s", c.alias)), "revoked while running"}
+	return refuse(StatusDenied, fmt.Sprintf("%s was ended: its grant was taken back while it ran. What it had done by then was done. Mend it with: %s",
+		c.req.Tool, command(c.in, "grant %s", c.alias)), "revoked while running")
 }
 
 func (c *call) replaced() *refusal {
-	return &refusal{StatusDenied, fmt.Sprintf("%s was ended: another file was installed as %s while it ran. What it had done by then was done. Call it again to use what is there now.",
-		c.req.Tool, c.alias), "replaced while running"}
+	return refuse(StatusDenied, fmt.Sprintf("%s was ended: another file was installed as %s while it ran. What it had done by then was done. Call it again to use what is there now.",
+		c.req.Tool, c.alias), "replaced while running")
 }
 
 func (c *call) closing() *refusal {
-	return &refusal{StatusHost, "Writ is shutting down.", "closing"}
+	return refuse(StatusHost, "Writ is shutting down.", "closing")
+}
+
+// tooLarge is a call that this Host can never run.
+func (c *call) tooLarge(e tooLarge) *refusal {
+	return refuseAt(sandbox.LimitMemoryTotal, StatusTool, fmt.Sprintf(
+		"%s may use %d MB of memory, and this Writ has %d MB for all calls together. Run it on a machine with more memory, or ask its publisher for a smaller limits.memory_mb.",
+		c.req.Tool, c.policy.Limits.MemoryMB, e.budget>>20), "memory")
+}
+
+// busy says what a call waited for in vain.
+func (c *call) busy(b busy) *refusal {
+	why := ""
+	switch b.limit {
+	case LimitServletCalls:
+		why = fmt.Sprintf("%d of its calls are running", b.most)
+	case LimitCallerCalls:
+		why = fmt.Sprintf("%d of your calls are running", b.most)
+	case LimitTotalCalls:
+		why = fmt.Sprintf("%d calls are running", b.most)
+	case LimitCallerMemory:
+		why = fmt.Sprintf("your calls that are running may use all of the %d MB that one caller has", b.most>>20)
+	case LimitWaiting:
+		why = fmt.Sprintf("%d calls are waiting already", b.most)
+	default:
+		why = fmt.Sprintf("the calls that are running may use all of the %d MB that this Writ has", b.most>>20)
+	}
+	return refuseAt(b.limit, StatusHost, fmt.Sprintf("%s is busy: %s. Try again later.", c.alias, why), "busy: "+string(b.limit))
+}
+
+// keepLogs keeps what the guest wrote for the operator, and says what is missing in it.
+func (c *call) keepLogs(out sandbox.Outcome) {
+	c.logs, c.done.LogDropped = out.Logs, out.Dropped
+	if out.Dropped > 0 {
+		c.logs = append(c.logs, effect.LogLine{Level: effect.Warn, Text: fmt.Sprintf(
+			"[Writ: %d bytes of log were dropped; a call keeps %d KiB, in lines of at most 4 KiB]", out.Dropped, maxLog>>10)})
+	}
 }
 
 // interrupted tells a call that was ended from outside. A result that is there all the same is not
@@ -57,14 +94,14 @@ func (c *call) fault(f *sandbox.Fault) error {
 	case sandbox.FaultTool:
 		text, dropped := cleanText(f.Text)
 		c.done.Cleaned = dropped
-		return &refusal{StatusTool, text, reason}
+		return refuse(StatusTool, text, reason)
 	case sandbox.FaultDeadline:
 		wall := time.Duration(c.policy.Limits.WallMS) * time.Millisecond
-		return &refusal{StatusTool, fmt.Sprintf("The tool did not answer within %v and was ended. What it had done by then was done. %s", wall, c.reference()), reason}
+		return refuseAt(LimitTime, StatusTool, fmt.Sprintf("The tool did not answer within %v and was ended. What it had done by then was done. %s", wall, c.reference()), reason)
 	case sandbox.FaultLimit:
-		return &refusal{StatusTool, fmt.Sprintf("The tool was ended at a limit: %s. %s", f.Text, c.reference()), reason + ": " + f.Text}
+		return refuseAt(f.Limit, StatusTool, fmt.Sprintf("The tool was ended at a limit: %s. %s", f.Text, c.reference()), reason+": "+f.Text)
 	case sandbox.FaultTrap, sandbox.FaultExit, sandbox.FaultABI:
-		return &refusal{StatusTool, "The tool crashed. " + c.reference(), reason + ": " + f.Text}
+		return refuse(StatusTool, "The tool crashed. "+c.reference(), reason+": "+f.Text)
 	}
 	c.host.log.Error("host failed during a call", "call", c.id, "fault", f.Text)
 	return c.hostFailure(reason)
@@ -72,8 +109,8 @@ func (c *call) fault(f *sandbox.Fault) error {
 
 // refused ends a call in words of the host.
 func (c *call) refused(no *refusal) Answer {
-	c.done.Status, c.done.Reason = no.status, no.reason
-	return c.sum(failure(no.text))
+	c.done.Status, c.done.Limit, c.done.Reason = no.status, no.limit, no.reason
+	return c.sum(failure(no.text, no.limit))
 }
 
 // end ends a call in the guest's result, which was accepted.
@@ -83,7 +120,7 @@ func (c *call) sum(result json.RawMessage) Answer {
 	c.done.Result = len(result)
 	c.record()
 	return Answer{
-		Status: c.done.Status, Result: result, Call: c.id, Logs: c.logs, Wall: time.Since(c.started),
+		Status: c.done.Status, Limit: c.done.Limit, Result: result, Call: c.id, Logs: c.logs, Wall: time.Since(c.started),
 		Fuel: c.done.Fuel, Allowed: c.done.Allowed, Denied: c.done.Denied,
 	}
 }

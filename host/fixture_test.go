@@ -113,6 +113,12 @@ func realDir(t testing.TB) string {
 // install signs the guest with a manifest and installs it with a grant of all that it asks for.
 func (h *fixture) install(alias string, m capabilities.Manifest) registry.Installation {
 	h.t.Helper()
+	return h.installAs(me, alias, m)
+}
+
+// installAs installs for another caller.
+func (h *fixture) installAs(by capabilities.Caller, alias string, m capabilities.Manifest) registry.Installation {
+	h.t.Helper()
 	k := key("publisher")
 	file, err := capabilities.Seal(guests.Build(h.t, "mcp"), m, k)
 	if err != nil {
@@ -126,8 +132,8 @@ func (h *fixture) install(alias string, m capabilities.Manifest) registry.Instal
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	in, err := h.reg.Install(h.t.Context(), me, registry.Installation{
-		Space: me.Space, Alias: alias, Name: m.Name, Version: m.Version, Publisher: s.KeyID(), Digest: s.Digest(),
+	in, err := h.reg.Install(h.t.Context(), by, registry.Installation{
+		Space: by.Space, Alias: alias, Name: m.Name, Version: m.Version, Publisher: s.KeyID(), Digest: s.Digest(),
 		Source: "test", Development: true, Grant: h.grant(s),
 	}, file)
 	if err != nil {
@@ -169,11 +175,17 @@ func (h *fixture) regrant(alias string, revoked bool, change func(*capabilities.
 // call runs a tool that has to be answered.
 func (h *fixture) call(tool string, arguments any) host.Answer {
 	h.t.Helper()
+	return h.callAs(me, tool, arguments)
+}
+
+// callAs is call by another caller.
+func (h *fixture) callAs(by capabilities.Caller, tool string, arguments any) host.Answer {
+	h.t.Helper()
 	raw, err := json.Marshal(arguments)
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	a, err := h.host.CallTool(h.t.Context(), me, host.Request{Tool: tool, Arguments: raw})
+	a, err := h.host.CallTool(h.t.Context(), by, host.Request{Tool: tool, Arguments: raw})
 	if err != nil {
 		h.t.Fatalf("%s: %v", tool, err)
 	}

@@ -4,10 +4,12 @@
 // The path of a call, one file for each step:
 //
 //	call.go      the order of the steps, and the record before and after
-//	loader.go    servlet file -> verified -> admitted -> compiled, once for all callers
+//	servlet.go   servlet file -> what was signed; -> verified -> admitted -> compiled
+//	loader.go    that once for all callers, and unloaded again
+//	prepare.go   the same right after an approval
 //	ready.go     what keeps a servlet from running, in one sentence with the command that mends it
-//	lanes.go     how many calls run at a time
-//	memory.go    how much memory their guests may have together
+//	lanes.go     how many calls run at a time, and how much memory their guests may have together
+//	limits.go    the codes of limits
 //	recorder.go  effects into the audit
 //	running.go   calls whose grant is taken back while they run
 //	progress.go  what a guest reports while it runs -> who asked
@@ -39,23 +41,37 @@ type Config struct {
 	Engine   *sandbox.Engine
 	Network  guard.Network
 	Logger   *slog.Logger // nil: discard
-	// Running is how many calls of one installation run at a time, and MaxRunning how many of all;
-	// the rest waits for its turn. Zero: 16 and 64.
-	Running    int
-	MaxRunning int
+	// Running is how many calls of one installation run at a time, CallerRunning how many of one
+	// caller, and MaxRunning how many of all; the rest waits for its turn. Zero: 16, 32 and 64.
+	Running       int
+	CallerRunning int
+	MaxRunning    int
+	// Waiting is how many calls wait for their turn, at most half of them of one caller: each holds its
+	// arguments in memory. Zero: 1024.
+	Waiting int
 	// Memory is how many bytes the guests of all running calls may have together, by the limits of
-	// their manifests; the rest waits for its turn, in order. A call that alone may have more is
-	// refused. Zero: half of what this machine, or the container around it, has; 2 GiB where it does
-	// not say.
+	// their manifests; the rest waits for its turn, in order. One caller's calls have at most half of
+	// it, unless it is a single call. A call that alone may have more than all is refused. Zero: half
+	// of what this machine, or the container around it, has, or 2 GiB where it does not say; at most
+	// three quarters of what the Engine has.
 	Memory int64
 	// Loaded is how many servlets are kept compiled. Zero: 64. One more is unloaded when it is idle.
 	Loaded int
+	// Idle is for how long a servlet is kept compiled that no call uses. Zero: 10 minutes. Loading it
+	// again takes about a tenth of a second.
+	Idle time.Duration
+	// Foresee loads, when the Host starts, the code of the servlet that was used last by any process that
+	// shares the Engine's cache folder. It is for who waits for calls: the first is likely its.
+	Foresee bool
 }
 
 const (
-	defaultRunning    = 16
-	defaultMaxRunning = 64
-	defaultLoaded     = 64
+	defaultRunning       = 16
+	defaultCallerRunning = 32
+	defaultMaxRunning    = 64
+	defaultWaiting       = 1024
+	defaultLoaded        = 64
+	defaultIdle          = 10 * time.Minute
 )
 
 // store is the part of a registry that answers calls.
@@ -64,6 +80,7 @@ type store interface {
 	Lookup(ctx context.Context, by capabilities.Caller, alias string) (registry.Installation, error)
 	List(ctx context.Context, by capabilities.Caller) ([]registry.Installation, error)
 	Blob(ctx context.Context, digest string) ([]byte, error)
+	OpenBlob(ctx context.Context, digest string) (registry.BlobReader, error)
 	Config(ctx context.Context, by capabilities.Caller, alias string) (map[string]string, error)
 	Record(ctx context.Context, e registry.Entry, durable bool) error
 	Generation() uint64
@@ -86,6 +103,7 @@ var (
 // Host runs installed servlets. It is safe for concurrent use.
 type Host struct {
 	store  store
+	engine *sandbox.Engine
 	open   func(guard.Config) (warden, error)
 	net    guard.Network
 	log    *slog.Logger
@@ -118,19 +136,26 @@ func New(cfg Config) (*Host, error) {
 
 func newHost(cfg Config, s store) *Host {
 	h := &Host{
-		store: s, net: cfg.Network, log: cfg.Logger, open: openGuard,
+		store: s, engine: cfg.Engine, net: cfg.Network, log: cfg.Logger, open: openGuard,
 		followed: make(chan struct{}), idle: make(chan struct{}),
 	}
 	if h.log == nil {
 		h.log = slog.New(slog.DiscardHandler)
 	}
 	h.life, h.cancel = context.WithCancel(context.Background())
-	h.loader = newLoader(s, cfg.Engine, h.log, orDefault(cfg.Loaded, defaultLoaded))
-	budget := cfg.Memory
-	if budget <= 0 {
-		budget = defaultMemory()
+	h.loader = newLoader(s, cfg.Engine, h.log, orDefault(cfg.Loaded, defaultLoaded), orDefault(cfg.Idle, defaultIdle))
+	if cfg.Foresee {
+		h.loader.foresee()
 	}
-	h.lanes = newLanes(orDefault(cfg.Running, defaultRunning), orDefault(cfg.MaxRunning, defaultMaxRunning), budget)
+	b := bounds{
+		servlet: orDefault(cfg.Running, defaultRunning), caller: orDefault(cfg.CallerRunning, defaultCallerRunning),
+		total: orDefault(cfg.MaxRunning, defaultMaxRunning), memory: cfg.Memory, waiting: orDefault(cfg.Waiting, defaultWaiting),
+	}
+	if b.memory <= 0 {
+		// A part of the Engine's memory is left to the images that guests start from.
+		b.memory = min(defaultMemory(), cfg.Engine.MaxMemory()/4*3)
+	}
+	h.lanes = newLanes(b)
 	go func() {
 		defer close(h.followed)
 		h.follow()
@@ -146,7 +171,7 @@ func openGuard(cfg guard.Config) (warden, error) {
 	return g, nil
 }
 
-func orDefault(n, otherwise int) int {
+func orDefault[N int | time.Duration](n, otherwise N) N {
 	if n <= 0 {
 		return otherwise
 	}

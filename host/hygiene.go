@@ -18,16 +18,15 @@ const (
 	maxResultValues = 200_000 // values and names
 )
 
-// cleanJSON drops from every string of a JSON value, names included, what a person does not see and a
-// model or terminal obeys. data has passed strictjson. What is clean stays as it is, byte for byte.
-func cleanJSON(data []byte) (out []byte, dropped int, err error) {
-	depth, values, from := 0, 1, 0
-	var rewritten []byte
+// bounded refuses JSON that is nested too deep or has too many values, before anything is decoded.
+// data may be no JSON at all.
+func bounded(data []byte) error {
+	depth, values := 0, 1
 	for i := 0; i < len(data); i++ {
 		switch data[i] {
 		case '[', '{':
 			if depth++; depth > maxResultDepth {
-				return nil, 0, fmt.Errorf("it is nested deeper than %d", maxResultDepth)
+				return excess{LimitDepth, fmt.Sprintf("it is nested deeper than %d", maxResultDepth)}
 			}
 			values++
 		case ']', '}':
@@ -35,21 +34,35 @@ func cleanJSON(data []byte) (out []byte, dropped int, err error) {
 		case ',', ':':
 			values++
 		case '"':
-			end := literalEnd(data, i)
-			text, n, err := cleanLiteral(data[i:end])
-			if err != nil {
-				return nil, 0, err
-			}
-			if n > 0 {
-				dropped += n
-				rewritten = append(append(rewritten, data[from:i]...), text...)
-				from = end
-			}
-			i = end - 1
+			i = literalEnd(data, i) - 1
 		}
 	}
 	if values > maxResultValues {
-		return nil, 0, fmt.Errorf("it has more than %d values", maxResultValues)
+		return excess{LimitValues, fmt.Sprintf("it has more than %d values", maxResultValues)}
+	}
+	return nil
+}
+
+// cleanJSON drops from every string of a JSON value, names included, what a person does not see and a
+// model or terminal obeys. data has passed strictjson. What is clean stays as it is, byte for byte.
+func cleanJSON(data []byte) (out []byte, dropped int, err error) {
+	from := 0
+	var rewritten []byte
+	for i := 0; i < len(data); i++ {
+		if data[i] != '"' {
+			continue
+		}
+		end := literalEnd(data, i)
+		text, n, err := cleanLiteral(data[i:end])
+		if err != nil {
+			return nil, 0, err
+		}
+		if n > 0 {
+			dropped += n
+			rewritten = append(append(rewritten, data[from:i]...), text...)
+			from = end
+		}
+		i = end - 1
 	}
 	if dropped == 0 {
 		return data, 0, nil

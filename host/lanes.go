@@ -2,16 +2,59 @@ package host
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"slices"
 	"sync"
+
+	"github.com/writ-run/writ/host/sandbox"
 )
 
-// errBusy is a call that cannot even wait.
-var errBusy = errors.New("too many calls are waiting")
+// bounds are what all calls, those of one caller and those of one installation may have at a time.
+type bounds struct {
+	servlet, caller, total int   // calls that run
+	memory                 int64 // bytes that their guests may have together
+	waiting                int   // calls that wait, each with its arguments; half of them of one caller
+}
 
-// maxWaiting bounds the calls that wait for their turn: each holds its arguments in memory.
-const maxWaiting = 1024
+// lanes bounds how many calls run at a time: of one installation, so that a slow tool cannot keep the
+// others from running; of one caller, so that nobody keeps others waiting; and of all together. It
+// shares the memory of their guests in the same way: the limits of the manifests alone would allow a
+// thousand times what one of them has. Counted is what a guest may grow to, since no growth can be
+// taken back once the guest has it.
+//
+// Calls wait in the order in which they came. One that waits for its own installation or caller is
+// overtaken; one that waits for what all share is not, so that a large call has its turn among small
+// ones.
+type lanes struct {
+	bounds
+
+	mu       sync.Mutex
+	queue    []*claim          // guarded by mu; longest waiting first
+	all      share             // guarded by mu
+	servlets map[string]*share // guarded by mu; only those in use
+	callers  map[string]*share // guarded by mu; only those in use
+}
+
+// share is what some calls have.
+type share struct {
+	running, waiting int
+	memory           int64
+}
+
+// claim is a call that waits for its turn, or has it.
+type claim struct {
+	caller, servlet string
+	memory          int64
+	given           chan struct{} // closed, under lanes.mu, when it has its turn
+}
+
+// busy is a call that found no turn.
+type busy struct {
+	limit Limit
+	most  int64
+}
+
+func (b busy) Error() string { return fmt.Sprintf("limit %s of %d is reached", b.limit, b.most) }
 
 // tooLarge is a call that may have more memory than all calls together.
 type tooLarge struct{ budget int64 }
@@ -20,96 +63,142 @@ func (e tooLarge) Error() string {
 	return fmt.Sprintf("it may have more than %d bytes of memory", e.budget)
 }
 
-// lanes bounds how many calls run at a time: of one installation, so that a slow tool cannot keep the
-// others from running, of all together, and by the memory of their guests: the limits of the manifests
-// alone would allow a thousand times what one of them has.
-type lanes struct {
-	each   int
-	total  chan struct{}
-	memory memory
-
-	mu      sync.Mutex
-	waiting int              // guarded by mu
-	byName  map[string]*lane // guarded by mu; only those in use
+func newLanes(b bounds) *lanes {
+	return &lanes{bounds: b, servlets: map[string]*share{}, callers: map[string]*share{}}
 }
 
-type lane struct {
-	slots chan struct{}
-	users int
-}
-
-func newLanes(each, total int, bytes int64) *lanes {
-	return &lanes{each: each, total: make(chan struct{}, total), memory: memory{budget: bytes}, byName: map[string]*lane{}}
-}
-
-// enter waits for a turn of a call that may have so many bytes of memory, until ctx ends. The caller
-// calls leave when its call ended. A call that can never have its turn is tooLarge at once.
-func (l *lanes) enter(ctx context.Context, name string, bytes int64) (leave func(), err error) {
-	if bytes > l.memory.budget {
-		return nil, tooLarge{l.memory.budget}
+// enter waits for a turn of a call that may have so many bytes of memory, until ctx ends; then the
+// error is busy and says for what it waited, or the cause of a ctx that was cancelled. The caller of
+// enter calls leave when the call ended.
+func (l *lanes) enter(ctx context.Context, caller, servlet string, bytes int64) (leave func(), err error) {
+	if bytes > l.memory {
+		return nil, tooLarge{l.memory}
 	}
-	mine, err := l.queue(name)
-	if err != nil {
+	c := &claim{caller: caller, servlet: servlet, memory: bytes, given: make(chan struct{})}
+	if err := l.join(c); err != nil {
 		return nil, err
 	}
-	defer l.stopWaiting()
 	select {
-	case mine.slots <- struct{}{}:
+	case <-c.given:
 	case <-ctx.Done():
-		l.drop(name)
-		return nil, context.Cause(ctx)
-	}
-	// The place in one's own lane comes first: who waits for it must not hold one of all. Memory comes
-	// last, so that none of it waits for a place.
-	select {
-	case l.total <- struct{}{}:
-	case <-ctx.Done():
-		<-mine.slots
-		l.drop(name)
-		return nil, context.Cause(ctx)
-	}
-	if err := l.memory.take(ctx, bytes); err != nil {
-		<-l.total
-		<-mine.slots
-		l.drop(name)
-		return nil, err
-	}
-	return func() {
-		l.memory.give(bytes)
-		<-l.total
-		<-mine.slots
-		l.drop(name)
-	}, nil
-}
-
-func (l *lanes) queue(name string) (*lane, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.waiting >= maxWaiting {
-		return nil, errBusy
-	}
-	l.waiting++
-	mine := l.byName[name]
-	if mine == nil {
-		mine = &lane{slots: make(chan struct{}, l.each)}
-		l.byName[name] = mine
-	}
-	mine.users++
-	return mine, nil
-}
-
-func (l *lanes) stopWaiting() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.waiting--
-}
-
-func (l *lanes) drop(name string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if mine := l.byName[name]; mine != nil {
-		if mine.users--; mine.users == 0 {
-			delete(l.byName, name)
+		if err := l.giveUp(ctx, c); err != nil {
+			return nil, err
 		}
+	}
+	return func() { l.leave(c) }, nil
+}
+
+func (l *lanes) join(c *claim) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	caller := l.callers[c.caller]
+	if most := l.waiting / 2; caller != nil && caller.waiting >= most {
+		return busy{LimitWaiting, int64(most)}
+	}
+	if l.all.waiting >= l.waiting {
+		return busy{LimitWaiting, int64(l.waiting)}
+	}
+	if caller == nil {
+		l.callers[c.caller] = &share{}
+	}
+	if l.servlets[c.servlet] == nil {
+		l.servlets[c.servlet] = &share{}
+	}
+	for _, s := range l.shares(c) {
+		s.waiting++
+	}
+	l.queue = append(l.queue, c)
+	l.serve()
+	return nil
+}
+
+// shares are what a claim is counted in. l.mu is held, here and below.
+func (l *lanes) shares(c *claim) [3]*share {
+	return [3]*share{&l.all, l.callers[c.caller], l.servlets[c.servlet]}
+}
+
+// serve gives turns to whoever can have one.
+func (l *lanes) serve() {
+	for i := 0; i < len(l.queue); {
+		c := l.queue[i]
+		limit, _ := l.blocked(c)
+		switch limit {
+		case "":
+			l.queue = slices.Delete(l.queue, i, i+1)
+			for _, s := range l.shares(c) {
+				s.waiting--
+				s.running++
+				s.memory += c.memory
+			}
+			close(c.given)
+		case LimitTotalCalls, sandbox.LimitMemoryTotal:
+			return // who came later waits too
+		default:
+			i++
+		}
+	}
+}
+
+// blocked tells what a claim waits for; empty: nothing.
+func (l *lanes) blocked(c *claim) (limit Limit, most int64) {
+	servlet, caller := l.servlets[c.servlet], l.callers[c.caller]
+	switch {
+	case servlet.running >= l.servlet:
+		return LimitServletCalls, int64(l.servlet)
+	case caller.running >= l.caller:
+		return LimitCallerCalls, int64(l.caller)
+	// A single call may have more than its caller's half: nothing else could be done with it.
+	case caller.running > 0 && caller.memory+c.memory > l.memory/2:
+		return LimitCallerMemory, l.memory / 2
+	case l.all.running >= l.total:
+		return LimitTotalCalls, int64(l.total)
+	case l.all.memory+c.memory > l.memory:
+		return sandbox.LimitMemoryTotal, l.memory
+	}
+	return "", 0
+}
+
+// giveUp takes a claim back. It is nil when the claim had its turn at the same moment.
+func (l *lanes) giveUp(ctx context.Context, c *claim) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	i := slices.Index(l.queue, c)
+	if i < 0 {
+		return nil
+	}
+	limit, most := l.blocked(c)
+	if limit == "" { // only because others wait before it
+		limit, most = l.blocked(l.queue[0])
+	}
+	l.queue = slices.Delete(l.queue, i, i+1)
+	for _, s := range l.shares(c) {
+		s.waiting--
+	}
+	l.tidy(c)
+	l.serve() // it may have been all that stood in the way of the next
+	if cause := context.Cause(ctx); cause != context.DeadlineExceeded {
+		return cause
+	}
+	return busy{limit, most}
+}
+
+func (l *lanes) leave(c *claim) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, s := range l.shares(c) {
+		s.running--
+		s.memory -= c.memory
+	}
+	l.tidy(c)
+	l.serve()
+}
+
+// tidy forgets the shares of a claim when nobody uses them any more.
+func (l *lanes) tidy(c *claim) {
+	if s := l.servlets[c.servlet]; s.running+s.waiting == 0 {
+		delete(l.servlets, c.servlet)
+	}
+	if s := l.callers[c.caller]; s.running+s.waiting == 0 {
+		delete(l.callers, c.caller)
 	}
 }

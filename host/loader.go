@@ -9,57 +9,33 @@ import (
 	"time"
 
 	"github.com/writ-run/writ/capabilities"
-	"github.com/writ-run/writ/capabilities/effect"
 	"github.com/writ-run/writ/host/sandbox"
-	"github.com/writ-run/writ/host/schema"
 )
-
-// servlet is what a verified servlet file says, without its code.
-type servlet struct {
-	manifest capabilities.Manifest
-	digest   string // of the manifest
-	key      string // id of the key that signed
-	tools    []*tool
-}
-
-// tool is a signed tool with its schemas, compiled at the first use: a list needs none of them, and
-// one that is refused concerns its own tool alone.
-type tool struct {
-	capabilities.Tool
-	input  func() (*schema.Schema, error)
-	output func() (*schema.Schema, error) // nil: the tool promises no structure
-}
-
-func (s *servlet) tool(name string) *tool {
-	for _, t := range s.tools {
-		if t.Name == name {
-			return t
-		}
-	}
-	return nil
-}
 
 // code is a compiled servlet: *sandbox.Code.
 type code interface {
 	Run(ctx context.Context, call sandbox.Call) sandbox.Outcome
+	Start() sandbox.Start
 	Close(ctx context.Context) error
 }
 
 var _ code = (*sandbox.Code)(nil)
 
-// loader keeps servlets, verified and compiled, by the digest of their file. What it hands out was
-// checked against that digest, the signature and the gates in this process: a blob that was changed
-// on disk is never run.
+// loader keeps servlets by the digest of their file. The code that it hands out was checked against
+// that digest, the signature and the gates in this process: a blob that was changed on disk is never
+// run. What it says of a servlet without its code is what was signed.
 type loader struct {
 	store   store
+	engine  *sandbox.Engine
 	compile func(ctx context.Context, module []byte, m capabilities.Manifest) (code, error)
 	log     *slog.Logger
 	max     int
+	idle    time.Duration
 	slots   chan struct{} // one for each load that may be under way
 
-	life context.Context // of loads that wait for a slot and of who waits for a load; ends with stop
+	life context.Context // of loads that wait for a slot, of who waits for a load, and of the sweeper; ends with stop
 	end  context.CancelFunc
-	work sync.WaitGroup // loads under way
+	work sync.WaitGroup // loads under way, the sweeper and foresight
 
 	mu       sync.Mutex
 	servlets map[string]*servlet // guarded by mu
@@ -73,15 +49,13 @@ type loader struct {
 // hundreds of megabytes; a caller who names many servlets at once must not get all that at once.
 const maxLoads = 2
 
-// maxServlets bounds the manifests that are kept. Above it all are read again.
-const maxServlets = 1024
-
 // loaded is compiled code and who uses it.
 type loaded struct {
 	*servlet
 	code code
-	refs int    // guarded by loader.mu
-	used uint64 // guarded by loader.mu
+	refs int       // guarded by loader.mu
+	used uint64    // guarded by loader.mu
+	left time.Time // guarded by loader.mu; when the last call was over
 }
 
 // flight is one load for all who wait for it.
@@ -90,96 +64,15 @@ type flight struct {
 	err  error // set before done is closed
 }
 
-func newLoader(s store, engine *sandbox.Engine, log *slog.Logger, max int) *loader {
+func newLoader(s store, engine *sandbox.Engine, log *slog.Logger, max int, idle time.Duration) *loader {
 	l := &loader{
-		store: s, log: log, max: max, compile: compileWith(engine, log), slots: make(chan struct{}, maxLoads),
+		store: s, engine: engine, compile: compileWith(engine, log),
+		log: log, max: max, idle: idle, slots: make(chan struct{}, maxLoads),
 		servlets: map[string]*servlet{}, loaded: map[string]*loaded{}, flights: map[string]*flight{},
 	}
 	l.life, l.end = context.WithCancel(context.Background())
+	l.work.Go(l.sweep)
 	return l
-}
-
-// compileWith gates a module again before it compiles it: what install let pass, an older Writ may
-// have let pass. Then its init and warm-up run, in the one place that is after every approval, and no
-// caller's time is spent on them.
-func compileWith(engine *sandbox.Engine, log *slog.Logger) func(context.Context, []byte, capabilities.Manifest) (code, error) {
-	return func(ctx context.Context, module []byte, m capabilities.Manifest) (code, error) {
-		admitted, err := sandbox.Admit(module, m.Module.ABI, m.Capabilities.Kinds())
-		if err != nil {
-			return nil, err
-		}
-		c, err := engine.Compile(ctx, admitted)
-		if err != nil {
-			return nil, err
-		}
-		if err := c.Prepare(ctx, preopens(m), int64(capabilities.EffectiveLimits(m.Limits).MemoryMB)<<20); err != nil {
-			log.Info("servlet is initialised for each call", "servlet", m.Name, "reason", err)
-		}
-		return c, nil
-	}
-}
-
-// preopens are a manifest's directories as the guard shows them to every call.
-func preopens(m capabilities.Manifest) []effect.Preopen {
-	var all []effect.Preopen
-	for i, fs := range m.Capabilities.FS {
-		all = append(all, effect.Preopen{Handle: effect.FirstHandle + effect.Handle(i), Guest: fs.Guest})
-	}
-	return all
-}
-
-// read returns what a servlet file says, without compiling it.
-func (l *loader) read(ctx context.Context, digest string) (*servlet, error) {
-	l.mu.Lock()
-	known := l.servlets[digest]
-	l.mu.Unlock()
-	if known != nil {
-		return known, nil
-	}
-	s, _, err := l.verify(ctx, digest)
-	return s, err
-}
-
-// verify reads a blob and believes nothing of it but what its signature covers.
-func (l *loader) verify(ctx context.Context, digest string) (*servlet, []byte, error) {
-	file, err := l.store.Blob(ctx, digest)
-	if err != nil {
-		return nil, nil, fmt.Errorf("reading servlet: %w", err)
-	}
-	unverified, err := capabilities.Read(file)
-	if err != nil {
-		return nil, nil, fmt.Errorf("reading servlet: %w", err)
-	}
-	v, err := unverified.Verify()
-	if err != nil {
-		return nil, nil, fmt.Errorf("verifying servlet: %w", err)
-	}
-	if v.Digest() != digest {
-		return nil, nil, errors.New("verifying servlet: it is another file than was asked for")
-	}
-	s := &servlet{manifest: v.Manifest(), digest: v.ManifestDigest(), key: v.KeyID()}
-	for _, t := range v.Tools() {
-		one := &tool{Tool: t, input: sync.OnceValues(func() (*schema.Schema, error) { return schema.CompileInput(t.InputSchema) })}
-		if t.OutputSchema != nil {
-			one.output = sync.OnceValues(func() (*schema.Schema, error) { return schema.Compile(t.OutputSchema) })
-		}
-		s.tools = append(s.tools, one)
-	}
-	l.warnExpired(s.manifest)
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if len(l.servlets) >= maxServlets {
-		clear(l.servlets)
-	}
-	l.servlets[digest] = s
-	return s, v.Module(), nil
-}
-
-// warnExpired tells the operator; only a revocation stops an installed servlet.
-func (l *loader) warnExpired(m capabilities.Manifest) {
-	if end, err := time.Parse(time.RFC3339, m.Expires); err == nil && time.Now().After(end) {
-		l.log.Warn("servlet's signature has expired; look for an upgrade", "servlet", m.Name, "version", m.Version, "expired", m.Expires)
-	}
 }
 
 // acquire returns a compiled servlet; the first of many callers compiles it, once. release must be
@@ -218,6 +111,7 @@ func (l *loader) take(digest string) *loaded {
 func (l *loader) release(s *loaded) {
 	l.mu.Lock()
 	s.refs--
+	s.left = time.Now()
 	idle := l.surplus("")
 	l.mu.Unlock()
 	l.free(idle)
@@ -247,12 +141,15 @@ func (l *loader) fly(digest string) *flight {
 		}
 		if f.err = err; err == nil {
 			l.clock++
-			s.used = l.clock
+			s.used, s.left = l.clock, time.Now()
 			l.loaded[digest] = s
 			idle = l.surplus(digest)
 		}
 		close(f.done)
 		l.mu.Unlock()
+		if err == nil {
+			l.remember(digest, s) // nobody waits for it
+		}
 		l.free(idle)
 	})
 	return f
@@ -274,6 +171,10 @@ func (l *loader) load(digest string) (s *loaded, err error) {
 		defer func() { <-l.slots }()
 	case <-ctx.Done():
 		return nil, errClosing
+	}
+	// Its code is fetched from the cache while its file is read and verified.
+	if stated, err := l.read(ctx, digest); err == nil {
+		defer l.engine.Expect(stated.manifest.Module.SHA256)()
 	}
 	v, module, err := l.verify(ctx, digest)
 	if err != nil {
@@ -302,6 +203,51 @@ func (l *loader) surplus(keep string) []code {
 		}
 		out = append(out, l.loaded[oldest].code)
 		delete(l.loaded, oldest)
+	}
+	return out
+}
+
+// foresight is for how long code is kept that was loaded without being asked for.
+const foresight = time.Minute
+
+// foresee loads the code that was used last, before anybody asks. None of it runs before a call does.
+func (l *loader) foresee() {
+	l.work.Go(func() {
+		defer l.engine.ExpectLast()()
+		timer := time.NewTimer(foresight)
+		defer timer.Stop()
+		select {
+		case <-l.life.Done():
+		case <-timer.C:
+		}
+	})
+}
+
+// sweep unloads what no call has used for a while: its code, and the instances and the image that wait
+// for the next call.
+func (l *loader) sweep() {
+	tick := time.NewTicker(max(l.idle/4, time.Millisecond))
+	defer tick.Stop()
+	for {
+		select {
+		case <-l.life.Done():
+			return
+		case now := <-tick.C:
+			l.free(l.unused(now))
+		}
+	}
+}
+
+// unused takes out of the map what has been idle for long.
+func (l *loader) unused(now time.Time) []code {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var out []code
+	for digest, s := range l.loaded {
+		if s.refs == 0 && now.Sub(s.left) >= l.idle {
+			out = append(out, s.code)
+			delete(l.loaded, digest)
+		}
 	}
 	return out
 }

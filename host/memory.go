@@ -2,70 +2,9 @@ package host
 
 import (
 	"bytes"
-	"context"
 	"os"
-	"slices"
 	"strconv"
-	"sync"
 )
-
-// memory shares a budget of bytes among the guests of running calls, in the order in which they ask:
-// a large call is not overtaken for ever by small ones. Counted is what a guest may grow to, since no
-// growth can be taken back once the guest has it.
-type memory struct {
-	budget int64
-
-	mu    sync.Mutex
-	used  int64    // guarded by mu
-	queue []*claim // guarded by mu; longest waiting first
-}
-
-// claim is a call that waits for its share.
-type claim struct {
-	bytes int64
-	given chan struct{} // closed, under memory.mu, when it has it
-}
-
-// take waits for a share until ctx ends. bytes is at most the budget. give takes it back.
-func (m *memory) take(ctx context.Context, bytes int64) error {
-	m.mu.Lock()
-	c := &claim{bytes: bytes, given: make(chan struct{})}
-	m.queue = append(m.queue, c)
-	m.serve()
-	m.mu.Unlock()
-	select {
-	case <-c.given:
-		return nil
-	case <-ctx.Done():
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	select {
-	case <-c.given: // at the same moment: the caller is told that it has nothing
-		m.used -= bytes
-	default:
-		m.queue = slices.DeleteFunc(m.queue, func(other *claim) bool { return other == c })
-	}
-	m.serve() // it may have been all that stood in the way of the next
-	return context.Cause(ctx)
-}
-
-func (m *memory) give(bytes int64) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.used -= bytes
-	m.serve()
-}
-
-// serve lets in who is first, as long as there is room. m.mu is held.
-func (m *memory) serve() {
-	for len(m.queue) > 0 && m.used+m.queue[0].bytes <= m.budget {
-		first := m.queue[0]
-		m.queue = slices.Delete(m.queue, 0, 1)
-		m.used += first.bytes
-		close(first.given)
-	}
-}
 
 // unknownMemory is the budget on a machine that does not say how much it has.
 const unknownMemory = 2 << 30

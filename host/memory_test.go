@@ -2,7 +2,6 @@ package host_test
 
 import (
 	"context"
-	"errors"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -26,8 +25,8 @@ func until(t *testing.T, what string, reached func() bool) {
 
 func TestCallsShareTheMemory(t *testing.T) {
 	h := newFixture(t, guard.Network{})
-	h.install("t", manifest()) // 64 MB for each call
-	h.adopt(host.NewOver(host.Config{Engine: engine, Memory: 3*64<<20 + 1}, h.reg))
+	h.install("t", manifest()) // 64 MB for each call and its result, and half of all for one caller
+	h.adopt(host.NewOver(host.Config{Engine: engine, Memory: 2 * 3 * 65 << 20}, h.reg))
 	var running atomic.Int32
 	goOn := make(chan struct{})
 	h.host.Runner(func(_ context.Context, call sandbox.Call) sandbox.Outcome {
@@ -43,7 +42,7 @@ func TestCallsShareTheMemory(t *testing.T) {
 	for range 12 {
 		all.Go(func() { want(t, h.call("t_act", args{}), host.StatusOK, "") })
 	}
-	until(t, "all run or wait", func() bool { return int(running.Load())+h.host.WaitingForMemory() == 12 })
+	until(t, "all run or wait", func() bool { return int(running.Load())+h.host.WaitingForTurn() == 12 })
 	if n := running.Load(); n != 3 {
 		t.Errorf("%d calls run at a time in memory for 3", n)
 	}
@@ -63,71 +62,6 @@ func TestCallThatNeverFitsIsRefusedAtOnce(t *testing.T) {
 	})
 	want(t, h.call("t_act", args{}), host.StatusTool,
 		"t_act may use 512 MB of memory, and this Writ has 256 MB for all calls together. Run it on a machine with more memory")
-}
-
-// A large call is not overtaken, and one that gives up does not keep those behind it waiting.
-func TestMemoryIsGivenInTheOrderOfAsking(t *testing.T) {
-	m := host.NewMemory(10)
-	if err := m.Take(t.Context(), 8); err != nil {
-		t.Fatal(err)
-	}
-	large, giveUp := context.WithCancel(t.Context())
-	largeEnded, smallEnded := make(chan error, 1), make(chan error, 1)
-	go func() { largeEnded <- m.Take(large, 10) }()
-	until(t, "the large call waits", func() bool { return m.Waiting() == 1 })
-	go func() { smallEnded <- m.Take(t.Context(), 2) }() // there would be room for it
-	until(t, "the small call waits behind the large one", func() bool { return m.Waiting() == 2 })
-	giveUp()
-	if err := <-largeEnded; !errors.Is(err, context.Canceled) {
-		t.Errorf("the large call: %v", err)
-	}
-	if err := <-smallEnded; err != nil {
-		t.Errorf("the small call: %v", err)
-	}
-	m.Give(8)
-	m.Give(2)
-	// Nothing was lost on the way: all of it can be had.
-	if err := m.Take(t.Context(), 10); err != nil || m.Waiting() != 0 {
-		t.Errorf("%v, %d wait", err, m.Waiting())
-	}
-}
-
-// Shares are neither lost nor given twice, however calls come, give up and end.
-func TestMemoryIsNeverOverdrawn(t *testing.T) {
-	m := host.NewMemory(10)
-	var used atomic.Int64
-	var all sync.WaitGroup
-	for i := range 200 {
-		all.Go(func() {
-			bytes := int64(i%10 + 1)
-			ctx, cancel := context.WithCancel(t.Context())
-			defer cancel()
-			if i%3 == 0 {
-				go cancel()
-			}
-			if m.Take(ctx, bytes) != nil {
-				return
-			}
-			if n := used.Add(bytes); n > 10 {
-				t.Errorf("%d of 10 are used", n)
-			}
-			runtime.Gosched()
-			used.Add(-bytes)
-			m.Give(bytes)
-		})
-	}
-	all.Wait()
-	// Given up at the very moment at which it is given: it is had, or it is not.
-	gone, cancel := context.WithCancel(t.Context())
-	cancel()
-	for range 100 {
-		if m.Take(gone, 1) == nil {
-			m.Give(1)
-		}
-	}
-	if m.Waiting() != 0 || m.Used() != 0 {
-		t.Errorf("%d wait, %d of 10 are used by no one", m.Waiting(), m.Used())
-	}
 }
 
 func TestMemoryOfTheMachine(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/writ-run/writ/capabilities"
 	"github.com/writ-run/writ/capabilities/guard"
+	"github.com/writ-run/writ/host/sandbox"
 	"github.com/writ-run/writ/registry"
 )
 
@@ -16,11 +17,21 @@ import (
 // path, address or secret of this machine; reason goes to the audit.
 type refusal struct {
 	status Status
+	limit  Limit // that was reached; empty: none
 	text   string
 	reason string
 }
 
 func (r *refusal) Error() string { return r.text }
+
+func refuse(status Status, text, reason string) *refusal {
+	return &refusal{status: status, text: text, reason: reason}
+}
+
+// refuseAt is a call that ends at a limit.
+func refuseAt(limit Limit, status Status, text, reason string) *refusal {
+	return &refusal{status: status, limit: limit, text: text, reason: reason}
+}
 
 // problem is what keeps a servlet from running, and the command that mends it.
 type problem struct {
@@ -35,7 +46,7 @@ func (p problem) sentence(tool string) string {
 }
 
 func (p problem) refuse(tool string) error {
-	return &refusal{StatusDenied, p.sentence(tool), p.reason}
+	return refuse(StatusDenied, p.sentence(tool), p.reason)
 }
 
 // command is a line to type, for the space of an installation.
@@ -54,8 +65,15 @@ func commandIn(space, format string, args ...any) string {
 // unreadable is a servlet file that is gone, changed on disk, or no longer let through by this Writ.
 func unreadable(in registry.Installation, err error) problem {
 	why := "its file is damaged or missing"
-	if errors.Is(err, capabilities.ErrNewer) {
+	switch {
+	case errors.Is(err, capabilities.ErrNewer):
 		why = "it needs a newer Writ"
+	case errors.Is(err, sandbox.ErrCompile):
+		why = "its code cannot be compiled"
+		if _, reason, ok := strings.Cut(err.Error(), sandbox.ErrCompile.Error()+": "); ok {
+			why += ": " + reason
+		}
+		return problem{why, command(in, "remove %s, then install another version", in.Alias), "compiling: " + err.Error()}
 	}
 	return problem{why, command(in, "remove %s, then install it again", in.Alias), "servlet file: " + err.Error()}
 }

@@ -70,12 +70,14 @@ type intent struct {
 
 // ending is the detail of eventAnswer.
 type ending struct {
-	Status  Status `json:"status"`
-	Reason  string `json:"reason,omitempty"` // kind of fault, or what was refused; written by the host
-	WallMS  int64  `json:"wall_ms"`
-	Fuel    uint64 `json:"fuel,omitempty"`
-	Allowed int    `json:"allowed"`
-	Denied  int    `json:"denied"`
-	Result  int    `json:"result_bytes"`
-	Cleaned int    `json:"cleaned,omitempty"` // characters dropped from the result
+	Status     Status `json:"status"`
+	Limit      Limit  `json:"limit,omitempty"`  // that was reached
+	Reason     string `json:"reason,omitempty"` // kind of fault, or what was refused; written by the host
+	WallMS     int64  `json:"wall_ms"`
+	Fuel       uint64 `json:"fuel,omitempty"`
+	Allowed    int    `json:"allowed"`
+	Denied     int    `json:"denied"`
+	Result     int    `json:"result_bytes"`
+	Cleaned    int    `json:"cleaned,omitempty"`    // characters dropped from the result
+	LogDropped int    `json:"log_dropped,omitzero"` // bytes of log lines above their limit
 }

@@ -31,7 +31,9 @@ func (c *call) accept(output []byte) (json.RawMessage, error) {
 		err = r.structure(c.signed)
 	}
 	if err != nil {
-		return nil, &refusal{StatusTool, fmt.Sprintf("The tool's answer was refused: %v. %s", err, c.reference()), "result: " + err.Error()}
+		var above excess
+		errors.As(err, &above)
+		return nil, refuseAt(above.limit, StatusTool, fmt.Sprintf("The tool's answer was refused: %v. %s", err, c.reference()), "result: "+err.Error())
 	}
 	c.done.Cleaned = r.cleaned
 	c.done.Status = StatusOK
@@ -53,6 +55,9 @@ type result struct {
 // readResult checks and cleans the output of a guest. Its errors are the host's words; names in them
 // are quoted.
 func readResult(output []byte) (result, error) {
+	if err := bounded(output); err != nil {
+		return result{}, err
+	}
 	compact, err := strictjson.Compact(output)
 	if err != nil {
 		return result{}, err
@@ -61,8 +66,8 @@ func readResult(output []byte) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
-	var members map[string]json.RawMessage
-	if compact[0] != '{' || strictjson.Decode(compact, &members) != nil {
+	members := membersOf(compact)
+	if members == nil {
 		return result{}, errors.New("it is not a JSON object")
 	}
 	r := result{raw: output, structured: members["structuredContent"], cleaned: cleaned}
@@ -85,7 +90,7 @@ func (r *result) members(members map[string]json.RawMessage) error {
 		switch name {
 		case "structuredContent":
 		case "isError":
-			if err := strictjson.Decode(value, &r.isError); err != nil || string(value) == "null" {
+			if r.isError = string(value) == "true"; !r.isError && string(value) != "false" {
 				return errors.New("isError is not true or false")
 			}
 		case "_meta":
@@ -93,12 +98,12 @@ func (r *result) members(members map[string]json.RawMessage) error {
 				return err
 			}
 		case "content":
-			var blocks []json.RawMessage
-			if value[0] != '[' || strictjson.Decode(value, &blocks) != nil {
+			blocks, ok := itemsOf(value)
+			if !ok {
 				return errors.New("content is not an array")
 			}
 			if len(blocks) > maxBlocks {
-				return fmt.Errorf("content has %d blocks; at most %d are allowed", len(blocks), maxBlocks)
+				return excess{LimitBlocks, fmt.Sprintf("content has %d blocks; at most %d are allowed", len(blocks), maxBlocks)}
 			}
 			for i, raw := range blocks {
 				if err := checkBlock(raw); err != nil {
@@ -119,8 +124,8 @@ func quote(s string) string { return `"` + capabilities.Printable(s, 64) + `"` }
 
 // checkMeta refuses keys by which a guest would speak as the host or the protocol.
 func checkMeta(raw json.RawMessage) error {
-	var meta map[string]json.RawMessage
-	if raw[0] != '{' || strictjson.Decode(raw, &meta) != nil {
+	meta := membersOf(raw)
+	if meta == nil {
 		return errors.New("_meta is not an object")
 	}
 	for _, key := range slices.Sorted(maps.Keys(meta)) {
@@ -133,8 +138,8 @@ func checkMeta(raw json.RawMessage) error {
 
 // checkBlock checks one content block by its type. Members that are not named here are passed on.
 func checkBlock(raw json.RawMessage) error {
-	var b map[string]json.RawMessage
-	if raw[0] != '{' || strictjson.Decode(raw, &b) != nil {
+	b := membersOf(raw)
+	if b == nil {
 		return errors.New("not an object")
 	}
 	if b["icons"] != nil {
@@ -157,11 +162,11 @@ func checkBlock(raw json.RawMessage) error {
 		}
 		return checkURI(b)
 	case "resource":
-		var inner map[string]json.RawMessage
-		if r := b["resource"]; r == nil || r[0] != '{' || strictjson.Decode(r, &inner) != nil {
+		r := b["resource"]
+		if r == nil || r[0] != '{' {
 			return errors.New("resource is not an object")
 		}
-		return checkResource(inner)
+		return checkResource(membersOf(r))
 	default:
 		return fmt.Errorf("unknown type %s", quote(kind))
 	}
@@ -169,11 +174,11 @@ func checkBlock(raw json.RawMessage) error {
 
 // text reads a member that must be a string.
 func text(b map[string]json.RawMessage, name string) (string, error) {
-	var s string
-	if raw := b[name]; raw == nil || raw[0] != '"' || strictjson.Decode(raw, &s) != nil {
+	raw := b[name]
+	if raw == nil || raw[0] != '"' {
 		return "", fmt.Errorf("%s is not a string", name)
 	}
-	return s, nil
+	return textOf(raw), nil
 }
 
 func checkResource(b map[string]json.RawMessage) error {
@@ -279,9 +284,7 @@ func (r *result) structure(t *tool) error {
 func withMeta(members map[string]json.RawMessage, key string, value int) (json.RawMessage, error) {
 	meta := map[string]json.RawMessage{}
 	if raw := members["_meta"]; raw != nil {
-		if err := strictjson.Decode(raw, &meta); err != nil {
-			return nil, err
-		}
+		meta = membersOf(raw)
 	}
 	meta[key] = fmt.Appendf(nil, "%d", value)
 	raw, err := strictjson.Encode(meta)

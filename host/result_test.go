@@ -4,11 +4,13 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/writ-run/writ/capabilities"
 	"github.com/writ-run/writ/capabilities/guard"
+	"github.com/writ-run/writ/capabilities/strictjson"
 	"github.com/writ-run/writ/host"
 )
 
@@ -222,6 +224,37 @@ func FuzzCleanText(f *testing.F) {
 			return r < ' ' && r != '\n' && r != '\t' && r != '\r' || r >= 0x7f && r < 0xa0 || r >= 0x202a && r <= 0x202e || r >= 0xe0000 && r < 0xe1000
 		}) {
 			t.Error(fmt.Sprintf("%q", clean), capabilities.CleanText(clean))
+		}
+	})
+}
+
+// FuzzMembersOf: parts that are cut out of a value are those that the strict reader finds.
+func FuzzMembersOf(f *testing.F) {
+	for _, s := range []string{`{}`, `[]`, ` { "a" : [ 1 , "}" , {"b":null} ] , "\u0061b\"" : "]," } `, `[[],{},[{}],"\\",-1e2,true]`, `"x"`, `{"":{"":""}}`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		compact, err := strictjson.Compact(data)
+		if err != nil {
+			return
+		}
+		var members map[string]json.RawMessage
+		if compact[0] == '{' {
+			if err := strictjson.Decode(compact, &members); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := host.MembersOf(compact); !reflect.DeepEqual(got, members) {
+			t.Errorf("%s has the members %s, want %s", compact, got, members)
+		}
+		var items []json.RawMessage
+		if compact[0] == '[' {
+			if err := strictjson.Decode(compact, &items); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got, ok := host.ItemsOf(compact); ok != (compact[0] == '[') || len(got) != len(items) || len(got) > 0 && !reflect.DeepEqual(got, items) {
+			t.Errorf("%s has the items %s, want %s", compact, got, items)
 		}
 	})
 }

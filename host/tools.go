@@ -85,6 +85,7 @@ func (h *Host) listed(ctx context.Context, by capabilities.Caller) ([]listed, er
 	if err != nil {
 		return nil, fmt.Errorf("listing tools: %w", err)
 	}
+	h.loader.readAhead(ctx, installed)
 	var all []listed
 	whole := true
 	for _, in := range installed {

@@ -19,6 +19,7 @@ import (
 
 	"github.com/writ-run/writ/capabilities"
 	"github.com/writ-run/writ/host/approval/screen"
+	"github.com/writ-run/writ/host/sandbox"
 )
 
 // Errors that a caller may tell apart. The texts that wrap them say what to do.
@@ -42,7 +43,9 @@ type Candidate struct {
 	Source  string // as the operator named it
 	Kinds   []capabilities.Kind
 	Imports []string
-	file    []byte
+
+	admitted sandbox.Admitted
+	file     []byte
 }
 
 // Directory is a directory the operator chose. Path may be relative, or begin with "~/".

@@ -12,7 +12,16 @@ import (
 // to the accepted answer has to end all the same.
 func TestNoGuestCodeRunsUpToTheInstall(t *testing.T) {
 	d := newDesk(t)
-	_ = approval.Describe(d.c, nil)
+	engine, err := sandbox.New(t.Context(), sandbox.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer engine.Close(t.Context())
+	start, err := approval.Scanned(engine, d.c)
+	if err != nil || start.Prepared || start.Rung == "" {
+		t.Errorf("scanned %+v, %v", start, err)
+	}
+	_ = approval.Describe(d.c, nil, start)
 	d.propose(t)
 	in := d.install(t)
 	if _, _, err := approval.Load(t.Context(), d.reg, local, in.Alias); err != nil {

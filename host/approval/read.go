@@ -164,7 +164,9 @@ func open(ctx context.Context, file []byte, source string) (*Candidate, error) {
 		Source:  source,
 		Kinds:   admitted.Kinds(),
 		Imports: admitted.Imports(),
-		file:    file,
+
+		admitted: admitted,
+		file:     file,
 	}, nil
 }
 

@@ -139,7 +139,7 @@ func TestNewerSchemaSaysSo(t *testing.T) {
 
 func TestDescribeIsTheManifestAndWhatWasFound(t *testing.T) {
 	c := read(t, seal(t, release("acme/files", 3), key("acme")))
-	text, err := json.Marshal(approval.Describe(c, nil))
+	text, err := json.Marshal(approval.Describe(c, nil, approval.Start{}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +160,7 @@ func TestDescribeIsTheManifestAndWhatWasFound(t *testing.T) {
 			t.Errorf("%s is missing in %s", field, text)
 		}
 	}
-	for _, p := range approval.Describe(c, &capabilities.Rights{}).Powers {
+	for _, p := range approval.Describe(c, &capabilities.Rights{}, approval.Start{}).Powers {
 		if p.Kind == capabilities.KindFS && p.Status != capabilities.NotGranted {
 			t.Errorf("with an empty grant, files are %s", p.Status)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"runtime"
 
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -56,11 +57,17 @@ func (sp *space) callTool(ctx context.Context, req *mcp.CallToolRequest) (mcp.Re
 		defer reporter.stop()
 		call.Progress = reporter.report
 	}
+	if held, ok := ctx.Value(heldKey{}).(*held); ok {
+		call.Take = held.take
+	}
+	if len(call.Arguments) >= heavy {
+		runtime.GC() // reading them left several times as much
+	}
 	answer, err := sp.spaces.server.cfg.Host.CallTool(ctx, sp.caller(), call)
 	switch {
 	case errors.Is(err, host.ErrUnknownTool):
 		return nil, &jsonrpc.Error{Code: jsonrpc.CodeInvalidParams, Message: "unknown tool " + quote(req.Params.Name)}
-	case err != nil && ctx.Err() != nil:
+	case ctx.Err() != nil: // who asked is gone: an answer would be rendered for nobody
 		return nil, internalError("the call was cancelled")
 	case err != nil:
 		sp.logger.Error("calling a tool", "tool", quote(req.Params.Name), "error", err)

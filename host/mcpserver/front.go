@@ -28,7 +28,7 @@ type front struct {
 	streaming context.Context // ends when open streams must
 	logger    *slog.Logger
 	listener  *net.TCPAddr
-	requests  atomic.Int64 // that wait for an answer
+	load      *load
 	streams   atomic.Int64 // that are open
 
 	mu        sync.Mutex // guards endpoints
@@ -39,6 +39,7 @@ type front struct {
 // space is unknown in every other.
 type endpoint struct {
 	space    *space
+	load     *load
 	plain    http.Handler // 2026-07-28, one JSON answer
 	stream   http.Handler // 2026-07-28, an event stream: progress, subscriptions
 	sessions http.Handler // before
@@ -62,6 +63,7 @@ func (f *front) endpoint(ctx context.Context, name string) (*endpoint, error) {
 	}
 	e := &endpoint{
 		space:    sp,
+		load:     newLoad(2),
 		plain:    handler(mcp.StreamableHTTPOptions{Stateless: true, JSONResponse: true}),
 		stream:   handler(mcp.StreamableHTTPOptions{Stateless: true}),
 		sessions: handler(mcp.StreamableHTTPOptions{SessionTimeout: sessionTime}),
@@ -117,6 +119,12 @@ func (f *front) post(w http.ResponseWriter, r *http.Request, end *endpoint) {
 		http.Error(w, "Accept must list application/json and text/event-stream", http.StatusNotAcceptable)
 		return
 	}
+	done, refused := f.makeRoom(r, end)
+	if refused != nil {
+		http.Error(w, refused.text, refused.status)
+		return
+	}
+	defer done()
 	body, refused := readBody(w, r)
 	if refused != nil {
 		http.Error(w, refused.text, refused.status)
@@ -145,12 +153,19 @@ func (f *front) dispatch(w http.ResponseWriter, r *http.Request, end *endpoint, 
 		f.serveStream(w, r, end.stream)
 		return
 	}
-	defer f.requests.Add(-1)
-	if f.requests.Add(1) > maxInFlight {
+	done, ok := request(msg.method == "tools/call", end.load, f.load)
+	if !ok {
+		w.Header().Set("Connection", "close") // to whoever sends too much, a connection is not kept
 		writeError(w, http.StatusServiceUnavailable, msg, internalError("too many requests wait for an answer; send fewer at a time"))
 		return
 	}
+	defer done()
+	answer := &held{space: &end.load.out, all: &f.load.out}
+	defer answer.end()
 	modern := msg.modern() || r.Header.Get(versionHeader) == modernVersion
+	if modern { // others reach the handler with the context of their session's first request
+		r = r.WithContext(context.WithValue(r.Context(), heldKey{}, answer))
+	}
 	switch {
 	case modern && msg.progress:
 		serve(w, r, end.stream)
@@ -189,13 +204,29 @@ func (f *front) serveStream(w http.ResponseWriter, r *http.Request, h http.Handl
 	serve(w, r.WithContext(ctx), h)
 }
 
+// makeRoom waits until a message of the announced size can be held.
+func (f *front) makeRoom(r *http.Request, end *endpoint) (done func(), refused *refusal) {
+	size := r.ContentLength
+	if size < 0 || size > maxBodyBytes {
+		size = maxBodyBytes // as much is read at most
+	}
+	if size < weighty {
+		return func() {}, nil
+	}
+	done, err := takeBoth(r.Context(), size, &end.load.in, &f.load.in)
+	if err != nil {
+		return nil, &refusal{http.StatusServiceUnavailable, "large messages wait for an answer; send fewer at a time"}
+	}
+	return done, nil
+}
+
 // readBody reads a message of at most maxBodyBytes in at most bodyTime.
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, *refusal) {
 	control := http.NewResponseController(w)
 	if err := control.SetReadDeadline(time.Now().Add(bodyTime)); err != nil {
 		return nil, &refusal{http.StatusInternalServerError, "the connection cannot be timed"}
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBodyBytes))
+	body, err := readSized(http.MaxBytesReader(w, r.Body, maxBodyBytes), r.ContentLength)
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
@@ -208,6 +239,20 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, *refusal) {
 		return nil, &refusal{http.StatusInternalServerError, "the connection cannot be timed"}
 	}
 	return body, nil
+}
+
+// readSized reads to the end. What is announced gets its room at once: growing leaves as much behind again
+// for the collector.
+func readSized(r io.Reader, announced int64) ([]byte, error) {
+	if announced <= 0 || announced > maxBodyBytes {
+		return io.ReadAll(r)
+	}
+	body := make([]byte, announced)
+	n, err := io.ReadFull(r, body)
+	if err == nil || err == io.EOF {
+		return body[:n], nil
+	}
+	return nil, err
 }
 
 // acceptsBoth says whether a client takes both kinds of answer, as it must.

@@ -40,8 +40,9 @@ func (s *Server) ServeHTTP(ctx context.Context, l net.Listener) error {
 	defer stopStreams()
 	front := &front{
 		spaces: s.newSpaces(running), streaming: streaming, logger: s.cfg.Logger, listener: address,
-		endpoints: map[string]*endpoint{},
+		endpoints: map[string]*endpoint{}, load: newLoad(1),
 	}
+	conns := &connections{all: map[net.Conn]bool{}, idle: map[net.Conn]time.Time{}}
 	var watcher sync.WaitGroup
 	watching, stopWatching := context.WithCancel(ctx)
 	watcher.Go(func() { front.spaces.watch(watching) })
@@ -54,6 +55,7 @@ func (s *Server) ServeHTTP(ctx context.Context, l net.Listener) error {
 		ReadHeaderTimeout: headerTime,
 		IdleTimeout:       idleTime,
 		MaxHeaderBytes:    maxHeaderBytes,
+		ConnState:         conns.changed,
 		ErrorLog:          slog.NewLogLogger(s.cfg.Logger.Handler(), slog.LevelDebug),
 	}
 	failed := make(chan error, 1)

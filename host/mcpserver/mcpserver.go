@@ -35,9 +35,9 @@ const (
 	maxLineBytes   = 16 << 20 // one message on stdio
 	maxBodyBytes   = 4 << 20  // one message over HTTP
 	maxHeaderBytes = 64 << 10
-	maxInFlight    = 256  // requests that wait for an answer, per transport
+	maxInFlight    = 256  // requests that wait for an answer, on stdio
 	maxListens     = 64   // open subscriptions of one client on stdio
-	maxStreams     = 1024 // open streams over HTTP
+	maxStreams     = 256  // open streams over HTTP
 	maxSessions    = 1024 // sessions before 2026-07-28, per space
 	maxSpaces      = 256
 )

@@ -140,28 +140,37 @@ func compile(raw []byte, p profile) (s *Schema, err error) {
 // Check returns nil or an error of one line that names the argument ("arguments.path: ...") and
 // what was expected, for the model to mend. It never quotes more than 64 characters of the input.
 // instance must be one strict JSON value of at most MaxInstance bytes.
-func (s *Schema) Check(instance []byte) (err error) {
+func (s *Schema) Check(instance []byte) error {
+	_, err := s.Read(instance)
+	return err
+}
+
+// Read is Check, and returns what was checked: instance without insignificant space, as
+// strictjson.Compact writes it.
+func (s *Schema) Read(instance []byte) (compact []byte, err error) {
 	defer func() {
 		if recover() != nil {
-			err = fmt.Errorf("%s: cannot be checked against the schema", s.subject)
+			compact, err = nil, fmt.Errorf("%s: cannot be checked against the schema", s.subject)
 		}
 	}()
 	if len(instance) > s.limits.bytes {
-		return fmt.Errorf("%s: %d bytes; at most %d are allowed here", s.subject, len(instance), s.limits.bytes)
+		return nil, fmt.Errorf("%s: %d bytes; at most %d are allowed here", s.subject, len(instance), s.limits.bytes)
 	}
 	if err := measure(instance, s.limits); err != nil {
-		return fmt.Errorf("%s: %w", s.subject, err)
+		return nil, fmt.Errorf("%s: %w", s.subject, err)
 	}
-	compact, err := strictjson.Compact(instance)
-	if err != nil {
-		return fmt.Errorf("%s: %w", s.subject, err)
+	if compact, err = strictjson.Compact(instance); err != nil {
+		return nil, fmt.Errorf("%s: %w", s.subject, err)
 	}
 	value, err := decode(compact)
 	if err != nil {
-		return fmt.Errorf("%s: %w", s.subject, err)
+		return nil, fmt.Errorf("%s: %w", s.subject, err)
 	}
 	if err := inspect(value, s.subject, s.limits); err != nil {
-		return err
+		return nil, err
 	}
-	return s.explain(s.compiled.Validate(value), value)
+	if err := s.explain(s.compiled.Validate(value), value); err != nil {
+		return nil, err
+	}
+	return compact, nil
 }

@@ -1,0 +1,64 @@
+package mcpserver
+
+import (
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// connections bounds the connections of a server. Above the bound the one that has been idle longest is
+// closed, which no client of HTTP minds unless it is about to use it; when none has been idle for a while,
+// the new one.
+type connections struct {
+	mu   sync.Mutex
+	all  map[net.Conn]bool      // guarded by mu; true: a request is under way
+	idle map[net.Conn]time.Time // guarded by mu; since when, for the others
+}
+
+// changed is the server's ConnState.
+func (c *connections) changed(conn net.Conn, state http.ConnState) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch state {
+	case http.StateNew:
+		if len(c.all) >= maxConnections {
+			victim := c.longestIdle()
+			if victim == nil || time.Since(c.idle[victim]) < idleGrace {
+				victim = conn
+			}
+			victim.Close()
+			c.forget(victim)
+			if victim == conn {
+				return
+			}
+		}
+		c.all[conn], c.idle[conn] = false, time.Now()
+	case http.StateActive:
+		if _, known := c.all[conn]; known {
+			c.all[conn] = true
+			delete(c.idle, conn)
+		}
+	case http.StateIdle:
+		if _, known := c.all[conn]; known {
+			c.all[conn], c.idle[conn] = false, time.Now()
+		}
+	case http.StateHijacked, http.StateClosed:
+		c.forget(conn)
+	}
+}
+
+// longestIdle is nil when a request is under way on all. c.mu is held, here and below.
+func (c *connections) longestIdle() (oldest net.Conn) {
+	for conn, since := range c.idle {
+		if oldest == nil || since.Before(c.idle[oldest]) {
+			oldest = conn
+		}
+	}
+	return oldest
+}
+
+func (c *connections) forget(conn net.Conn) {
+	delete(c.all, conn)
+	delete(c.idle, conn)
+}
