@@ -14,6 +14,20 @@ type argumentError struct{ text string }
 
 func (e *argumentError) Error() string { return e.text }
 
+// decodeOrdinary reads arguments into v, a pointer to the tool's argument type, the fast way; false: they
+// are to be read the other way, and v is its zero.
+func (e *entry) decodeOrdinary(raw []byte, v any) bool {
+	if _, err := e.plan(); err != nil || e.decode == nil || string(raw) == "null" {
+		return false
+	}
+	r, into := &reader{in: raw}, reflect.ValueOf(v).Elem()
+	if e.decode(r, into) && r.at == len(raw) {
+		return true
+	}
+	into.SetZero()
+	return false
+}
+
 // decodeArguments reads the arguments of a call into v, a pointer to the tool's argument type.
 func (e *entry) decodeArguments(raw json.RawMessage, v any) error {
 	if len(raw) == 0 || string(raw) == "null" {
@@ -46,9 +60,13 @@ func explain(err error) string {
 	return "arguments: " + err.Error()
 }
 
-// plan returns the defaults of the argument type, found once.
+// plan returns the defaults of the argument type, found once, as is its decoder.
 func (e *entry) plan() (*defaults, error) {
-	e.once.Do(func() { e.defaults, e.mistake = defaultsOf(e.in, nil) })
+	e.once.Do(func() {
+		if e.defaults, e.mistake = defaultsOf(e.in, nil); e.mistake == nil {
+			e.decode = decoderOf(e.in, e.defaults, nil)
+		}
+	})
 	return e.defaults, e.mistake
 }
 

@@ -1,11 +1,5 @@
 package servlet
 
-import (
-	"bytes"
-	"encoding/json"
-	"fmt"
-)
-
 // Result is a tool's answer in full. The zero Result is an empty answer.
 type Result struct {
 	Content    []Content      // what the model reads, in order
@@ -69,82 +63,10 @@ func LinkBlock(uri, name string) Content {
 }
 
 // MarshalJSON writes the members that MCP requires for the block's type even when they are empty.
-func (c Content) MarshalJSON() ([]byte, error) {
-	object := map[string]any{"type": c.Type}
-	set := func(key, value string) {
-		if value != "" {
-			object[key] = value
-		}
-	}
-	switch c.Type {
-	case "text":
-		object["text"] = c.Text
-	case "image", "audio":
-		object["data"], object["mimeType"] = append([]byte{}, c.Data...), c.MIMEType
-	case "resource_link":
-		object["uri"], object["name"] = c.URI, c.Name
-		set("mimeType", c.MIMEType)
-		set("title", c.Title)
-		set("description", c.Description)
-	case "resource":
-		if c.Resource == nil {
-			return nil, fmt.Errorf("content of type resource without a resource")
-		}
-		object["resource"] = *c.Resource
-	default:
-		return nil, fmt.Errorf("content of unknown type %q", c.Type)
-	}
-	return encode(object)
-}
+func (c Content) MarshalJSON() ([]byte, error) { return appendContent(nil, c) }
 
 // MarshalJSON writes a text resource with its text even when that is empty.
-func (r Resource) MarshalJSON() ([]byte, error) {
-	object := map[string]any{"uri": r.URI}
-	if r.MIMEType != "" {
-		object["mimeType"] = r.MIMEType
-	}
-	if r.Blob != nil {
-		object["blob"] = r.Blob
-	} else {
-		object["text"] = r.Text
-	}
-	return encode(object)
-}
+func (r Resource) MarshalJSON() ([]byte, error) { return appendResource(nil, r), nil }
 
 // MarshalJSON writes the result as MCP's CallToolResult.
-func (r Result) MarshalJSON() ([]byte, error) {
-	wire := struct {
-		Content    []Content       `json:"content"`
-		Structured json.RawMessage `json:"structuredContent,omitempty"`
-		IsError    bool            `json:"isError,omitempty"`
-		Meta       map[string]any  `json:"_meta,omitempty"`
-	}{Content: r.Content, IsError: r.IsError, Meta: r.Meta}
-	if r.Structured != nil {
-		raw, err := encode(r.Structured)
-		if err != nil {
-			return nil, err
-		}
-		if len(raw) == 0 || raw[0] != '{' {
-			return nil, fmt.Errorf("structured content must be an object (a struct or a map), not %.20s", raw)
-		}
-		wire.Structured = raw
-		if len(wire.Content) == 0 {
-			wire.Content = []Content{TextBlock(string(raw))}
-		}
-	}
-	if wire.Content == nil {
-		wire.Content = []Content{}
-	}
-	return encode(wire)
-}
-
-// encode is json.Marshal without the escapes for HTML, which cost the model tokens.
-func encode(v any) ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		return nil, err
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
-}
+func (r Result) MarshalJSON() ([]byte, error) { return appendResult(nil, r) }

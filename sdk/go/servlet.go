@@ -89,10 +89,11 @@ func AddTool[In, Out any](tool Tool, handler func(ctx context.Context, in In) (O
 	var at [1]uintptr
 	runtime.Callers(2, at[:])
 	registered = append(registered, &entry{
-		tool: tool,
-		at:   at[0],
-		in:   reflect.TypeFor[In](),
-		out:  reflect.TypeFor[Out](),
+		tool:  tool,
+		at:    at[0],
+		start: []byte(beforeName + tool.Name + afterName),
+		in:    reflect.TypeFor[In](),
+		out:   reflect.TypeFor[Out](),
 		call: func(ctx context.Context, decode func(any) error) (any, error) {
 			var in In
 			if err := decode(&in); err != nil {
@@ -109,10 +110,12 @@ var registered []*entry
 type entry struct {
 	tool    Tool
 	at      uintptr // program counter of the registration, for messages
+	start   []byte  // of its requests, up to the arguments
 	in, out reflect.Type
 	call    func(ctx context.Context, decode func(any) error) (any, error)
 
 	once     sync.Once // guards what is below, made at the first use
 	defaults *defaults // of in
 	mistake  error     // in the default tags of in
+	decode   decoder   // of in; nil: encoding/json alone
 }
