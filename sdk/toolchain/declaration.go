@@ -41,7 +41,7 @@ type declaration struct {
 func readDeclaration(path string) (*declaration, error) {
 	raw, err := readSource(path, maxDeclaration)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("%w: %s does not exist: build a servlet's source folder, or make one with \"writ new go NAME\"", ErrDeclaration, path)
+		return nil, fmt.Errorf("%w: %s does not exist: build a servlet's source folder, or make one with \"writ new LANGUAGE NAME\"", ErrDeclaration, path)
 	}
 	if err != nil {
 		var at *fs.PathError

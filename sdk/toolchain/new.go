@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/writ-run/writ/capabilities"
@@ -22,12 +23,15 @@ const (
 	shortName   = "{{short}}"
 )
 
-// New writes a new servlet's source into dir, which must not exist or be empty. language is "go"; name
-// is "name" or "publisher/name" as in a manifest. The folder holds all that `go test` and `writ build`
-// need, the SDK included. After an error nothing of it is left.
+// Languages are those that New has a template for.
+var Languages = []string{"go", "typescript"}
+
+// New writes a new servlet's source into dir, which must not exist or be empty. language is one of
+// Languages; name is "name" or "publisher/name" as in a manifest. The folder holds all that a build and
+// an editor need of the SDK. After an error nothing of it is left.
 func New(dir, language, name string) (err error) {
-	if language != "go" {
-		return fmt.Errorf("making a servlet: language \"%s\" is not known: write go", capabilities.Printable(language, 40))
+	if !slices.Contains(Languages, language) {
+		return fmt.Errorf("making a servlet: language \"%s\" is not known: write %s", capabilities.Printable(language, 40), strings.Join(Languages, " or "))
 	}
 	short := capabilities.AliasFor(name)
 	if short == "" {
@@ -49,7 +53,13 @@ func New(dir, language, name string) (err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("making a servlet: %w", err)
 	}
-	if err := writeFiles(dir, append(files, sdkIn(sdkFolder)...)); err != nil {
+	sdk := sdkIn(sdkFolder)
+	if language == "typescript" {
+		if sdk, err = typesIn(typesFolder); err != nil {
+			return fmt.Errorf("making a servlet: %w", err)
+		}
+	}
+	if err := writeFiles(dir, append(files, sdk...)); err != nil {
 		return fmt.Errorf("making a servlet: %w", err)
 	}
 	return nil

@@ -14,7 +14,6 @@ package toolchain
 import (
 	"context"
 	"crypto/ed25519"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -52,6 +51,9 @@ type Result struct {
 	Size    int64    `json:"size"`    // bytes of the file
 	Tools   []string `json:"tools"`   // names, in the manifest's order
 	Imports []string `json:"imports"` // "module.name", sorted
+	// Kinds are the capabilities of which the module has an import, sorted: what it could ask for.
+	Kinds  []capabilities.Kind `json:"kinds,omitempty"`
+	Inputs []Input             `json:"inputs,omitempty"` // what a TypeScript servlet is bundled of, largest first
 }
 
 // Build builds, describes and seals offline. Equal source, key, compiler and Writ give equal bytes,
@@ -66,38 +68,11 @@ func Build(ctx context.Context, o Options) (Result, error) {
 	if err := checkOutput(o.Output); err != nil {
 		return Result{}, err
 	}
-	d, err := readDeclaration(filepath.Join(o.Dir, declarationFile))
+	a, err := assemble(ctx, o.Dir, o.CacheDir, o.Key)
 	if err != nil {
 		return Result{}, err
 	}
-	m := d.manifest()
-	early := m // what can be said before the tools are known, before anybody waits for a compiler
-	early.Uses = nil
-	if err := d.check(early, o.Key); err != nil {
-		return Result{}, err
-	}
-	module, err := compileGo(ctx, o.Dir)
-	if err != nil {
-		return Result{}, err
-	}
-	admitted, err := sandbox.Admit(module, capabilities.ABI, m.Capabilities.Kinds())
-	if err != nil {
-		return Result{}, fmt.Errorf("checking the module: %w", err)
-	}
-	if m.Tools, err = describe(ctx, admitted, o.CacheDir, capabilities.EffectiveLimits(m.Limits)); err != nil {
-		return Result{}, err
-	}
-	names, err := checkTools(m.Tools)
-	if err != nil {
-		return Result{}, err
-	}
-	if err := d.check(m, o.Key); err != nil {
-		return Result{}, err
-	}
-	if err := d.checkUsed(m); err != nil {
-		return Result{}, err
-	}
-	file, err := capabilities.Seal(module, m, o.Key)
+	file, err := capabilities.Seal(a.module, a.manifest, o.Key)
 	if err != nil {
 		return Result{}, fmt.Errorf("building: %w", err)
 	}
@@ -105,9 +80,76 @@ func Build(ctx context.Context, o Options) (Result, error) {
 		return Result{}, err
 	}
 	return Result{
-		Output: o.Output, Name: m.Name, Version: m.Version, Size: int64(len(file)),
-		Tools: names, Imports: admitted.Imports(),
+		Output: o.Output, Name: a.manifest.Name, Version: a.manifest.Version, Size: int64(len(file)),
+		Tools: a.tools, Imports: a.admitted.Imports(), Kinds: a.admitted.Kinds(), Inputs: a.inputs,
 	}, nil
+}
+
+// assembled is a servlet that only lacks its signature.
+type assembled struct {
+	compiled
+	manifest capabilities.Manifest
+	admitted sandbox.Admitted
+	tools    []string // names, in the manifest's order
+}
+
+// assemble compiles the source in dir and makes the manifest. key is that of the publisher to be.
+func assemble(ctx context.Context, dir, cacheDir string, key ed25519.PrivateKey) (a assembled, err error) {
+	d, err := readDeclaration(filepath.Join(dir, declarationFile))
+	if err != nil {
+		return a, err
+	}
+	m := d.manifest()
+	early := m // what can be said before the tools are known, before anybody waits for a compiler
+	early.Uses = nil
+	if err := d.check(early, key); err != nil {
+		return a, err
+	}
+	if a.compiled, err = compile(ctx, dir, cacheDir, m); err != nil {
+		return a, err
+	}
+	if a.admitted, err = sandbox.Admit(a.module, capabilities.ABI, m.Capabilities.Kinds()); err != nil {
+		return a, fmt.Errorf("checking the module: %w", err)
+	}
+	if a.description == nil {
+		if a.description, err = describe(ctx, a.admitted, cacheDir, capabilities.EffectiveLimits(m.Limits)); err != nil {
+			return a, err
+		}
+	}
+	if m.Tools, err = parseDescription(a.description); err != nil {
+		return a, err
+	}
+	if a.tools, err = checkTools(m.Tools); err != nil {
+		return a, err
+	}
+	if err := d.check(m, key); err != nil {
+		return a, err
+	}
+	a.manifest = m
+	return a, d.checkUsed(m)
+}
+
+// compiled is what a language's compiler made.
+type compiled struct {
+	module      []byte
+	description []byte // what the module said of its tools on the way; nil: it has yet to be asked
+	inputs      []Input
+}
+
+// compile makes the module of whatever language the folder is in.
+func compile(ctx context.Context, dir, cacheDir string, m capabilities.Manifest) (compiled, error) {
+	entry, isGo := findEntry(dir), isFile(filepath.Join(dir, "go.mod"))
+	switch {
+	case entry != "" && isGo:
+		return compiled{}, &compilerError{fmt.Sprintf("%s has both go.mod and %s: keep one, so that it is clear what the servlet is written in", dir, entry)}
+	case entry != "":
+		return compileTypeScript(ctx, dir, entry, cacheDir, m)
+	}
+	if programs, _ := filepath.Glob(filepath.Join(dir, "*.go")); !isGo && len(programs) == 0 {
+		return compiled{}, &compilerError{fmt.Sprintf("%s has no source: a servlet in Go has a go.mod, one in TypeScript a main.ts", dir)}
+	}
+	module, err := compileGo(ctx, dir)
+	return compiled{module: module}, err
 }
 
 // describeLimits bound the one run of a build: describing is a matter of milliseconds.
@@ -119,7 +161,7 @@ func describeLimits(memoryMB int) sandbox.Limits {
 }
 
 // describe asks the module for its tools, in a sandbox without a host.
-func describe(ctx context.Context, module sandbox.Admitted, cacheDir string, limits capabilities.Limits) ([]json.RawMessage, error) {
+func describe(ctx context.Context, module sandbox.Admitted, cacheDir string, limits capabilities.Limits) ([]byte, error) {
 	engine, err := sandbox.New(ctx, sandbox.Config{CacheDir: cacheDir})
 	if err != nil {
 		return nil, fmt.Errorf("describing tools: %w", err)
@@ -134,5 +176,5 @@ func describe(ctx context.Context, module sandbox.Admitted, cacheDir string, lim
 	if outcome.Fault != nil {
 		return nil, explainFault(outcome)
 	}
-	return parseDescription(outcome.Output)
+	return outcome.Output, nil
 }
