@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/ed25519"
+	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -24,15 +25,16 @@ accepts. Nothing is downloaded.`,
 			if output == "" {
 				return usagef("building %s: name the file to write with -o FILE", args[0])
 			}
-			var key ed25519.PrivateKey
+			o := toolchain.Options{Dir: args[0], Output: output}
 			err := a.withRegistry(func(reg *registry.Registry) (err error) {
-				key, err = developmentKey(cmd, reg)
+				o.CacheDir = codeCache(reg.Home())
+				o.Key, err = developmentKey(cmd, reg)
 				return err
 			})
 			if err != nil {
 				return err
 			}
-			made, err := toolchain.Build(cmd.Context(), toolchain.Options{Dir: args[0], Output: output, Key: key})
+			made, err := toolchain.Build(cmd.Context(), o)
 			if err != nil {
 				return usageError{err}
 			}
@@ -40,11 +42,41 @@ accepts. Nothing is downloaded.`,
 				return a.printJSON(made)
 			}
 			a.say("built %s %s: %s, %d kB, %s (%s)", made.Name, made.Version, made.Output, made.Size/1000, counted(len(made.Tools), "tool"), strings.Join(made.Tools, " "))
+			a.say("imports: %s; of capabilities: %s", counted(len(made.Imports), "host function"), kindsOf(made))
+			if len(made.Inputs) > 0 {
+				a.say("largest inputs: %s", strings.Join(largest(made.Inputs), ", "))
+			}
 			return nil
 		},
 	}
 	cmd.Flags().StringVarP(&output, "output", "o", "", "file to write")
 	return cmd
+}
+
+// kindsOf names the capabilities that the module could ask for.
+func kindsOf(made toolchain.Result) string {
+	if len(made.Kinds) == 0 {
+		return "none"
+	}
+	var names []string
+	for _, k := range made.Kinds {
+		names = append(names, string(k))
+	}
+	return strings.Join(names, " ")
+}
+
+// shownInputs is how many inputs of a build are named.
+const shownInputs = 5
+
+func largest(inputs []toolchain.Input) []string {
+	var names []string
+	for _, in := range inputs[:min(len(inputs), shownInputs)] {
+		names = append(names, fmt.Sprintf("%s %.1f kB", capabilities.Printable(in.Name, maxCell), float64(in.Bytes)/1000))
+	}
+	if more := len(inputs) - shownInputs; more > 0 {
+		names = append(names, fmt.Sprintf("%d more", more))
+	}
+	return names
 }
 
 func developmentKey(cmd *cobra.Command, reg *registry.Registry) (ed25519.PrivateKey, error) {

@@ -20,6 +20,9 @@ import (
 func home(t *testing.T) (home, notes string) {
 	t.Helper()
 	home, notes = filepath.Join(t.TempDir(), "home"), t.TempDir()
+	if err := warm(home); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.WriteFile(filepath.Join(notes, "today.txt"), []byte("water the plants\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -120,7 +120,7 @@ func (d *demo) title(format string, args ...any) {
 func (d *demo) make(ctx context.Context, source string) (string, error) {
 	d.title("Build and sign %s", filepath.ToSlash(source))
 	file := filepath.Join(d.dir, filepath.Base(source)+".wasm")
-	made, err := toolchain.Build(ctx, toolchain.Options{Dir: filepath.Join(d.root, source), Output: file, Key: d.key})
+	made, err := toolchain.Build(ctx, toolchain.Options{Dir: filepath.Join(d.root, source), Output: file, Key: d.key, CacheDir: codeCache(d.homeFlag)})
 	if err != nil {
 		return "", err
 	}

@@ -21,6 +21,9 @@ func TestTheDemonstrationNoticesAWayOut(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if err := warm(home); err != nil {
+		t.Fatal(err)
+	}
 	install(t, home, built.filesystem, "--dir", "docs="+folder, "--tools", "*")
 	install(t, home, built.probe, "--dir", "docs="+folder, "--tools", "*")
 	c, err := client.Stdio(t.Context(), exec.Command(built.writ, "--home", home, "run"))

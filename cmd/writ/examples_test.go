@@ -18,7 +18,7 @@ import (
 func verbs(c *cobra.Command) []*cobra.Command {
 	var all []*cobra.Command
 	for _, sub := range c.Commands() {
-		if sub.Name() == "help" || sub.Name() == "completion" {
+		if sub.Name() == "help" || sub.Name() == "completion" || sub.Hidden {
 			continue
 		}
 		if sub.Runnable() {
@@ -99,6 +99,9 @@ func exampleFolder(t *testing.T) string {
 		if err != nil {
 			t.Fatal(err)
 		}
+	}
+	if err := warm(filepath.Join(dir, "home")); err != nil {
+		t.Fatal(err)
 	}
 	shell(t, dir, `mkdir notes elsewhere && echo hello > notes/today.txt && echo '{"path":"/docs/today.txt"}' > arguments.json
 give() { file=$1; shift; d=$(writ install $file "$@" --plan --json | sed -n 's/.*"digest": "\(.*\)".*/\1/p'); writ install $file "$@" --approve $d; }

@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
+	"syscall"
 	"time"
 
 	"github.com/writ-run/writ/host"
@@ -53,21 +55,30 @@ func (a *app) withRegistry(f func(*registry.Registry) error) error {
 	return errors.Join(f(reg), reg.Close())
 }
 
-// codeCache is the folder of compiled code in a home, or "" where it cannot be: a home that cannot be
-// written still answers.
+// codeCache is the folder of compiled code in a home, or "" in a home that cannot be written, which still
+// answers.
 func codeCache(home string) string {
 	dir := filepath.Join(home, "cache", "code")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := os.MkdirAll(dir, 0o700); errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
 		return ""
 	}
 	return dir
+}
+
+// newEngine makes the engine of a home. What is in no cache is compiled by a process of its own.
+func (a *app) newEngine(ctx context.Context, reg *registry.Registry) (*sandbox.Engine, error) {
+	log := a.logger()
+	return sandbox.New(ctx, sandbox.Config{
+		CacheDir: codeCache(reg.Home()), Logger: log,
+		Compiler: func(ctx context.Context, job sandbox.Job) error { return compileApart(ctx, job, log) },
+	})
 }
 
 // closeWait is how long running calls may take to end once the command is done.
 const closeWait = 5 * time.Second
 
 // withTools runs f with what is installed in the space and the tools that clients see of it.
-func (a *app) withTools(ctx context.Context, f func(*registry.Registry, []registry.Installation, []host.Tool) error) error {
+func (a *app) withTools(ctx context.Context, f func(*host.Host, []registry.Installation, []host.Tool) error) error {
 	return a.withHost(ctx, func(reg *registry.Registry, h *host.Host) error {
 		all, err := reg.List(ctx, a.caller())
 		if err != nil {
@@ -77,7 +88,7 @@ func (a *app) withTools(ctx context.Context, f func(*registry.Registry, []regist
 		if err != nil {
 			return err
 		}
-		return f(reg, all, tools)
+		return f(h, all, tools)
 	})
 }
 
@@ -96,21 +107,26 @@ func (a *app) withServer(ctx context.Context, f func(*mcpserver.Server) error) e
 // withHost runs f with a Host over the home, and closes both.
 func (a *app) withHost(ctx context.Context, f func(*registry.Registry, *host.Host) error) error {
 	return a.withRegistry(func(reg *registry.Registry) error {
-		engine, err := sandbox.New(ctx, sandbox.Config{CacheDir: codeCache(reg.Home())})
-		if err != nil {
-			return err
-		}
-		h, err := host.New(host.Config{Registry: reg, Engine: engine, Network: a.network, Logger: a.logger()})
-		if err != nil {
-			return errors.Join(err, engine.Close(context.WithoutCancel(ctx)))
-		}
-		err = f(reg, h)
-		// Closing outlives an interrupt, but not for ever: what still runs then ends with the process.
-		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWait)
-		defer cancel()
-		if left := h.Close(closing); left != nil {
-			return errors.Join(err, left)
-		}
-		return errors.Join(err, engine.Close(closing))
+		return a.over(ctx, reg, func(h *host.Host) error { return f(reg, h) })
 	})
+}
+
+// over runs f with a Host over an open home, and closes the Host.
+func (a *app) over(ctx context.Context, reg *registry.Registry, f func(*host.Host) error) error {
+	engine, err := a.newEngine(ctx, reg)
+	if err != nil {
+		return err
+	}
+	h, err := host.New(host.Config{Registry: reg, Engine: engine, Network: a.network, Logger: a.logger(), Foresee: a.serving})
+	if err != nil {
+		return errors.Join(err, engine.Close(context.WithoutCancel(ctx)))
+	}
+	err = f(h)
+	// Closing outlives an interrupt, but not for ever: what still runs then ends with the process.
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWait)
+	defer cancel()
+	if left := h.Close(closing); left != nil {
+		return errors.Join(err, left)
+	}
+	return errors.Join(err, engine.Close(closing))
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,7 +11,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/writ-run/writ/capabilities"
+	"github.com/writ-run/writ/host"
 	"github.com/writ-run/writ/host/approval"
+	"github.com/writ-run/writ/host/sandbox"
 	"github.com/writ-run/writ/registry"
 )
 
@@ -19,7 +23,8 @@ func (a *app) inspectVerb() *cobra.Command {
 		Short: "Show who signed a servlet, what it wants and what it can never do",
 		Long: `Show who signed a servlet, what it wants and what it can never do. FILE is a
 servlet file (anything with a slash or a dot); ALIAS is one that is installed.
-None of its code runs.`,
+None of a file's code runs. Of an installed servlet, only what every start runs:
+its initialisation, refused every request, to tell how its calls start.`,
 		Example: "  writ inspect filesystem.wasm\n  writ inspect filesystem --json",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if looksLikeFile(args[0]) {
@@ -27,21 +32,45 @@ None of its code runs.`,
 				if err != nil {
 					return usageError{err}
 				}
-				return a.describe(c, nil)
+				start, err := scan(cmd.Context(), c)
+				if err != nil {
+					return usageError{err}
+				}
+				return a.describe(c, nil, start)
 			}
 			return a.withRegistry(func(reg *registry.Registry) error {
-				c, in, err := approval.Load(cmd.Context(), reg, a.caller(), args[0])
-				if err != nil {
-					return err
-				}
-				rights := in.Grant.Rights
-				if in.Revoked {
-					rights = capabilities.Rights{}
-				}
-				return a.describe(c, &rights)
+				return a.inspectInstalled(cmd.Context(), reg, args[0])
 			})
 		},
 	}
+}
+
+// scan tells how calls of a file could start, by its code alone. It leaves nothing in the home.
+func scan(ctx context.Context, c *approval.Candidate) (approval.Start, error) {
+	engine, err := sandbox.New(ctx, sandbox.Config{})
+	if err != nil {
+		return approval.Start{}, err
+	}
+	start, err := approval.Scanned(engine, c)
+	return start, errors.Join(err, engine.Close(ctx))
+}
+
+func (a *app) inspectInstalled(ctx context.Context, reg *registry.Registry, alias string) error {
+	c, in, err := approval.Load(ctx, reg, a.caller(), alias)
+	if err != nil {
+		return err
+	}
+	rights := in.Grant.Rights
+	if in.Revoked {
+		rights = capabilities.Rights{}
+	}
+	return a.over(ctx, reg, func(h *host.Host) error {
+		start, err := a.prepare(ctx, h, in)
+		if ctx.Err() != nil {
+			return err
+		}
+		return a.describe(c, &rights, start) // with what keeps it from starting
+	})
 }
 
 // looksLikeFile tells a path from an alias, which has neither dots nor slashes; a file of that name
@@ -50,8 +79,8 @@ func looksLikeFile(arg string) bool {
 	return strings.ContainsAny(arg, `./\`) || capabilities.ValidAlias(arg) != nil
 }
 
-func (a *app) describe(c *approval.Candidate, granted *capabilities.Rights) error {
-	d := approval.Describe(c, granted)
+func (a *app) describe(c *approval.Candidate, granted *capabilities.Rights, start approval.Start) error {
+	d := approval.Describe(c, granted, start)
 	if a.json {
 		return a.printJSON(d)
 	}
@@ -62,6 +91,7 @@ func (a *app) describe(c *approval.Candidate, granted *capabilities.Rights) erro
 		{"file", d.Digest},
 		{"module", fmt.Sprintf("%s, %d kB, ABI %s", d.Module.SHA256, d.Module.Size/1000, d.Module.ABI)},
 		{"issued", standing(d)},
+		{"start", startText(d.Start)},
 	}
 	for _, t := range c.Servlet.Tools() {
 		kind := "tool"

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/writ-run/writ/capabilities"
+	"github.com/writ-run/writ/host"
 	"github.com/writ-run/writ/host/approval"
 	"github.com/writ-run/writ/host/approval/screen"
 	"github.com/writ-run/writ/registry"
@@ -38,7 +39,9 @@ func (a *app) installVerb() *cobra.Command {
 approve by typing the servlet's name, or narrow what it gets first. Elsewhere
 nothing is asked and nothing is granted that no flag names: show the plan with
 --plan --json, then repeat the command with --approve and the plan's digest.
-No code of the servlet runs before it is approved.`,
+No code of the servlet runs before it is approved. Then it is compiled, once,
+and its initialisation runs, refused every request, so that each call can start
+from an image of what it came to; the last line says how calls will start.`,
 		Example: `  writ install filesystem.wasm --dir docs=notes --tools '*' --plan --json
   writ install weather.wasm --allow api --tools forecast --plan`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -63,7 +66,14 @@ No code of the servlet runs before it is approved.`,
 						return approval.NewSession(c, approval.Interactive(c.Servlet.Manifest(), choice), cfg)
 					},
 				}
-				return a.decide(cmd.Context(), d, choice, f)
+				if f.plan {
+					return a.decide(cmd.Context(), d, choice, f)
+				}
+				// The host comes first: what keeps it from compiling is said before anybody approves anything.
+				return a.over(cmd.Context(), reg, func(h *host.Host) error {
+					d.prepare = func(in registry.Installation) (approval.Start, error) { return a.prepare(cmd.Context(), h, in) }
+					return a.decide(cmd.Context(), d, choice, f)
+				})
 			})
 		},
 	}
@@ -79,6 +89,7 @@ type decision struct {
 	propose func(approval.Choice) (approval.Plan, error)
 	commit  func(approval.Choice, string) (registry.Installation, error)
 	session func(approval.SessionConfig) (*approval.Session, approval.Turn, error)
+	prepare func(registry.Installation) (approval.Start, error) // nil: nothing is new to run
 }
 
 // decide shows, asks where there is somebody to ask, and carries out what was approved.
@@ -93,7 +104,7 @@ func (a *app) decide(ctx context.Context, d decision, choice approval.Choice, f 
 		if err != nil {
 			return inputError(err)
 		}
-		return a.sayGranted(d.verb, in)
+		return a.carriedOut(d, in)
 	case !a.interactive():
 		return deniedError{fmt.Errorf("not asking: this is not a terminal: show the plan with --plan --json, then repeat the command with --approve DIGEST")}
 	}
@@ -108,7 +119,33 @@ func (a *app) decide(ctx context.Context, d decision, choice approval.Choice, f 
 	if err != nil {
 		return inputError(err)
 	}
-	return a.sayGranted(d.verb, in)
+	return a.carriedOut(d, in)
+}
+
+// carriedOut says what was done, and prepares what may run from now on.
+func (a *app) carriedOut(d decision, in registry.Installation) error {
+	if d.prepare == nil {
+		return a.sayGranted(d.verb, in)
+	}
+	if !a.json { // before anything that takes its time
+		if err := a.sayGranted(d.verb, in); err != nil {
+			return err
+		}
+	}
+	start, err := d.prepare(in)
+	if a.json {
+		return errors.Join(a.printJSON(installation{in, start}), err)
+	}
+	if err == nil {
+		a.say("%s", sayStart(in.Alias, start))
+	}
+	return err
+}
+
+// installation is what `writ install --json` prints.
+type installation struct {
+	registry.Installation
+	Start approval.Start `json:"start"`
 }
 
 // inputError marks an error as a mistake in what the command line names, unless it is something else.

@@ -96,13 +96,14 @@ touch nothing else.
 		"use":   {a.installVerb(), a.inspectVerb(), a.listVerb(), a.toolsVerb(), a.callVerb(), a.removeVerb(), a.grantVerb(), a.revokeVerb(), a.configVerb()},
 		"serve": {a.runVerb(), a.serveVerb()},
 		"look":  {a.auditVerb(), a.statusVerb(), a.versionVerb(), a.demoVerb()},
-		"write": {a.newVerb(), a.buildVerb(), a.keygenVerb(), a.signVerb()},
+		"write": {a.newVerb(), a.buildVerb(), a.testVerb(), a.keygenVerb(), a.signVerb()},
 	} {
 		for _, v := range verbs {
 			v.GroupID = group
 			root.AddCommand(v)
 		}
 	}
+	root.AddCommand(a.compileVerb())
 	root.SetHelpCommandGroupID("look")
 	root.SetHelpCommand(a.helpVerb(root))
 	return root

@@ -15,6 +15,8 @@ var built struct {
 	filesystem string // signed with key
 	probe      string // the demonstration's, signed with key
 	weather    string // asks for an http origin and a config key
+	small      string // a folder with the servlets of guests_test.go
+	cache      string // compiled code of the others, which building them left
 	key        string
 }
 
@@ -58,5 +60,36 @@ func buildAll(m *testing.M) (int, error) {
 			return 1, fmt.Errorf("writ %v: %s", step, out)
 		}
 	}
+	built.cache = filepath.Join(dir, "home", "cache", "code")
+	key, err := readKey(built.key)
+	if err != nil {
+		return 1, err
+	}
+	built.small = filepath.Join(dir, "small")
+	if err := os.Mkdir(built.small, 0o755); err != nil {
+		return 1, err
+	}
+	if err := sealSmall(built.small, key); err != nil {
+		return 1, err
+	}
 	return m.Run(), nil
+}
+
+// warm gives a home that is yet to be made the code of the servlets, so that not every test compiles
+// them.
+func warm(home string) error {
+	to := filepath.Join(home, "cache", "code")
+	return filepath.WalkDir(built.cache, func(path string, d os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(built.cache, path)
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			return os.MkdirAll(filepath.Join(to, name), 0o700)
+		}
+		return os.Link(path, filepath.Join(to, name))
+	})
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -12,14 +13,19 @@ func (a *app) newVerb() *cobra.Command {
 	return &cobra.Command{
 		Use: "new LANGUAGE NAME", Args: takes,
 		Short:   "Write the source of a new servlet into a new folder",
-		Example: "  writ new go weather\n  writ new go acme/weather",
+		Long:    "Write the source of a new servlet into a new folder. LANGUAGE is " + strings.Join(toolchain.Languages, " or ") + ".",
+		Example: "  writ new typescript weather\n  writ new go acme/weather",
 		RunE: func(_ *cobra.Command, args []string) error {
 			language, name := args[0], args[1]
 			dir := filepath.Base(filepath.FromSlash(name))
 			if err := toolchain.New(dir, language, name); err != nil {
 				return usageError{err}
 			}
-			return a.done(map[string]string{"folder": dir}, "wrote %s: in it, try `go test ./...` and `writ build . -o %s.wasm`", dir, dir)
+			test := "go test ./..."
+			if language != "go" {
+				test = "writ test ."
+			}
+			return a.done(map[string]string{"folder": dir}, "wrote %s: in it, try `%s` and `writ build . -o %s.wasm`", dir, test, dir)
 		},
 	}
 }

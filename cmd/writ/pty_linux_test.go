@@ -136,6 +136,10 @@ func TestAPersonApprovesByTypingTheName(t *testing.T) {
 	p.expect("Type filesystem in full")
 	p.expect(prompt)
 	p.send("filesystem")
+	p.expect("installed filesystem")
+	p.expect("\rpreparing filesystem ... ") // it is compiled for the first time, which takes seconds
+	p.expect("\r")
+	p.expect("filesystem is prepared: each call starts from its image")
 	p.exits(exitOK)
 	if !strings.Contains(installed(t, home), `"alias": "filesystem"`) {
 		t.Error("approved, but not installed")
@@ -144,6 +148,9 @@ func TestAPersonApprovesByTypingTheName(t *testing.T) {
 
 func TestAPersonNarrowsBeforeApproving(t *testing.T) {
 	home, notes := filepath.Join(t.TempDir(), "home"), t.TempDir()
+	if err := warm(home); err != nil {
+		t.Fatal(err)
+	}
 	p := openTerminal(t, "", home, "install", built.filesystem)
 	p.expect(prompt)
 	p.send("1")

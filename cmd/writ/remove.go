@@ -1,6 +1,9 @@
 package main
 
 import (
+	"context"
+	"errors"
+
 	"github.com/spf13/cobra"
 
 	"github.com/writ-run/writ/registry"
@@ -14,8 +17,15 @@ func (a *app) removeVerb() *cobra.Command {
 		Example: "  writ remove filesystem\n  writ remove filesystem --purge",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withRegistry(func(reg *registry.Registry) error {
+				in, err := reg.Lookup(cmd.Context(), a.caller(), args[0])
+				if err != nil {
+					return err
+				}
 				if err := reg.Remove(cmd.Context(), a.caller(), args[0], purge); err != nil {
 					return err
+				}
+				if err := a.forget(cmd.Context(), reg, in.Digest); err != nil {
+					a.say("its compiled code is still in the cache: %v", err)
 				}
 				what := map[string]string{"removed": args[0]}
 				if purge {
@@ -27,4 +37,20 @@ func (a *app) removeVerb() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&purge, "purge", false, "delete its configuration too")
 	return cmd
+}
+
+// forget drops the compiled code of a servlet file that no space has any more.
+func (a *app) forget(ctx context.Context, reg *registry.Registry, digest string) error {
+	file, err := reg.OpenBlob(ctx, digest)
+	if err == nil {
+		return file.Close() // installed elsewhere, too
+	}
+	if !errors.Is(err, registry.ErrNotFound) {
+		return err
+	}
+	engine, err := a.newEngine(ctx, reg)
+	if err != nil {
+		return err
+	}
+	return errors.Join(engine.Forget(digest), engine.Close(ctx))
 }

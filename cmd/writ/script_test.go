@@ -32,6 +32,7 @@ func TestScripts(t *testing.T) {
 			"status":   exitStatus,
 			"nobody":   asNobody,
 			"hold":     hold,
+			"approve":  approve,
 		},
 	})
 }
@@ -58,12 +59,17 @@ func setupScript(env *testscript.Env) error {
 			return err
 		}
 	}
+	env.Setenv("BIN", built.dir)
 	env.Setenv("PATH", built.dir+string(os.PathListSeparator)+os.Getenv("PATH"))
 	env.Setenv("WRIT_HOME", filepath.Join(env.WorkDir, "home"))
 	env.Setenv("NOTES", notes)
 	env.Setenv("FILESYSTEM", built.filesystem)
 	env.Setenv("WEATHER", built.weather)
+	env.Setenv("SMALL", built.small)
 	env.Setenv("KEY", built.key)
+	if err := warm(filepath.Join(env.WorkDir, "home")); err != nil {
+		return err
+	}
 	// What Go needs to build a servlet; everything else of this environment stays outside.
 	for _, name := range []string{"GOROOT", "GOCACHE", "GOMODCACHE", "GOFLAGS"} {
 		out, err := exec.Command("go", "env", name).Output()
@@ -145,6 +151,15 @@ func exitStatus(ts *testscript.TestScript, _ bool, args []string) {
 	if lines := strings.Count(ts.ReadFile("stderr"), "\n"); want > 1 && lines != 1 {
 		ts.Fatalf("%d lines of error, want one", lines)
 	}
+}
+
+// approve N FILE FLAGS... installs a servlet as a script of a person does: it shows the plan, then carries
+// out its digest, which must exit with N.
+func approve(ts *testscript.TestScript, _ bool, args []string) {
+	install := append([]string{"install"}, args[1:]...)
+	ts.Check(ts.Exec("writ", append(install, "--plan", "--json")...))
+	field(ts, false, []string{"DIGEST", "digest"})
+	exitStatus(ts, false, append([]string{args[0], "writ"}, append(install, "--approve", ts.Getenv("DIGEST"))...))
 }
 
 // nobody N ARGS... runs writ as a user who owns the home but may not write it, and must exit with N.

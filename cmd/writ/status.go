@@ -1,15 +1,19 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/writ-run/writ/host"
+	"github.com/writ-run/writ/host/approval"
+	"github.com/writ-run/writ/host/sandbox"
 	"github.com/writ-run/writ/registry"
 )
 
@@ -23,6 +27,14 @@ type status struct {
 	Servlets   int       `json:"servlets"`
 	Tools      int       `json:"tools"`
 	NotReady   []notGood `json:"not_ready,omitempty"`
+	// Slow are servlets whose calls do not start the fast way, as far as they were loaded.
+	Slow []notFast `json:"slow,omitempty"`
+}
+
+// notFast is a servlet whose calls start on another rung than the best.
+type notFast struct {
+	Alias string `json:"alias"`
+	sandbox.Start
 }
 
 // notGood is a servlet that cannot answer, with the sentence that says why and the command that mends it.
@@ -37,9 +49,11 @@ func (a *app) statusVerb() *cobra.Command {
 		Short:   "Show the home, what is installed in it and what is not ready",
 		Example: "  writ status\n  writ status --json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withTools(cmd.Context(), func(reg *registry.Registry, all []registry.Installation, tools []host.Tool) error {
-				s := status{Version: buildVersion(), Home: reg.Home(), Space: a.space, Generation: reg.Generation(),
-					Bytes: folderSize(reg.Home()), Servlets: len(all), Tools: len(tools), NotReady: notReady(tools)}
+			return a.withHost(cmd.Context(), func(reg *registry.Registry, h *host.Host) error {
+				s, err := a.status(cmd.Context(), reg, h)
+				if err != nil {
+					return err
+				}
 				if a.json {
 					return a.printJSON(s)
 				}
@@ -47,6 +61,30 @@ func (a *app) statusVerb() *cobra.Command {
 			})
 		},
 	}
+}
+
+// status looks at everything that is installed in the space, at each file to its last byte.
+func (a *app) status(ctx context.Context, reg *registry.Registry, h *host.Host) (status, error) {
+	all, err := reg.List(ctx, a.caller())
+	if err != nil {
+		return status{}, err
+	}
+	tools, err := h.Tools(ctx, a.caller())
+	if err != nil {
+		return status{}, err
+	}
+	s := status{Version: buildVersion(), Home: reg.Home(), Space: a.space, Generation: reg.Generation(),
+		Bytes: folderSize(reg.Home()), Servlets: len(all), Tools: len(tools), NotReady: notReady(tools)}
+	for _, in := range all {
+		known := slices.ContainsFunc(s.NotReady, func(n notGood) bool { return n.Alias == in.Alias })
+		if err := h.Verify(ctx, in); err != nil && !known {
+			s.NotReady = append(s.NotReady, notGood{in.Alias, err.Error()})
+		}
+		if start := remembered(h, in); slow(start) {
+			s.Slow = append(s.Slow, notFast{in.Alias, *start})
+		}
+	}
+	return s, nil
 }
 
 func (a *app) printStatus(s status) error {
@@ -57,6 +95,9 @@ func (a *app) printStatus(s status) error {
 	}
 	for _, n := range s.NotReady {
 		rows = append(rows, []string{"not ready", n.Why})
+	}
+	for _, n := range s.Slow {
+		rows = append(rows, []string{"starts slowly", n.Alias + ": " + startText(approval.Prepared(n.Start, nil))})
 	}
 	return a.printFacts(rows)
 }
