@@ -1,101 +1,77 @@
 package main
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
-
-	"github.com/writ-run/writ/testdata/client"
+	"time"
 )
 
-// install is the time of `writ install --approve` as a whole process: verify, gate, store, commit.
+// install is the time of `writ install --approve` as a whole process: verify, gate, store, commit, and
+// make ready to be called, which compiles.
 func (b *bench) install() error {
-	const n = 20
-	home := filepath.Join(b.dir, "install")
-	file := filepath.Join(b.dir, "install.wasm")
-	if err := b.run(home, "build", "testdata/bench/echo", "-o", file); err != nil {
-		return err
-	}
-	flags := []string{"--dev", "--tools", "*"}
-	digest, err := b.plan(home, file, flags...)
+	rows, err := b.rows(b.wanted("install/"), func(promise) (sampler, error) {
+		home, file := filepath.Join(b.dir, "home-install"), filepath.Join(b.dir, "install.wasm")
+		flags := []string{"--dev", "--tools", "*"}
+		if err := b.writs(home, "build", "testdata/bench/go", "-o", file); err != nil {
+			return nil, err
+		}
+		digest, err := b.plan(home, file, flags...)
+		if err != nil {
+			return nil, err
+		}
+		return func(int, int) ([]float64, error) {
+			start := time.Now()
+			if err := b.writs(home, append([]string{"install", file, "--approve", digest}, flags...)...); err != nil {
+				return nil, err
+			}
+			took := time.Since(start)
+			return []float64{float64(took.Nanoseconds()) / 1e3}, b.writs(home, "remove", "go")
+		}, nil
+	})
 	if err != nil {
 		return err
 	}
-	var samples []float64
-	for range n {
-		one := &bench{}
-		if err := one.time("install", 0, 1, func(int) error {
-			return b.run(home, append([]string{"install", file, "--approve", digest}, flags...)...)
-		}); err != nil {
-			return err
-		}
-		samples = append(samples, one.figures[0].P50)
-		if err := b.run(home, "remove", "echo"); err != nil {
-			return err
-		}
+	return b.interleave(10, rows)
+}
+
+// writs runs the binary.
+func (b *bench) writs(home string, args ...string) error {
+	if text, err := command(b.root, b.writ, append([]string{"--home", home}, args...)...); err != nil {
+		return fmt.Errorf("writ %s: %w: %s", strings.Join(args, " "), err, text)
 	}
-	b.add("install/go", "us", samples)
 	return nil
+}
+
+func (b *bench) plan(home, file string, flags ...string) (string, error) {
+	cmd := exec.Command(b.writ, append([]string{"--home", home, "install", file, "--plan", "--json"}, flags...)...)
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("planning: %w: %s", err, said.Bytes())
+	}
+	var plan struct{ Digest string }
+	err = json.Unmarshal(out, &plan)
+	return plan.Digest, err
 }
 
 // size is the binary's and a servlet's.
 func (b *bench) size() error {
-	for name, path := range map[string]string{"size/writ": b.writ, "size/filesystem.wasm": b.filesystem} {
-		info, err := os.Stat(path)
+	paths := map[string]string{"size/writ": b.writ, "size/filesystem.wasm": b.filesystem}
+	rows, err := b.rows(b.wanted("size/"), func(p promise) (sampler, error) {
+		info, err := os.Stat(paths[p.name])
 		if err != nil {
-			return err
+			return nil, err
 		}
-		b.add(name, "bytes", []float64{float64(info.Size())})
-	}
-	return nil
-}
-
-// memory is the resident set of `writ run` after it listed its tools and answered one call.
-func (b *bench) memory() error {
-	for _, n := range []int{1, 50} {
-		home, err := b.home(fmt.Sprintf("memory%d", n), n)
-		if err != nil {
-			return err
-		}
-		cmd := exec.Command(b.writ, "--home", home, "run")
-		c, err := client.Stdio(b.ctx, cmd)
-		if err != nil {
-			return err
-		}
-		tools, err := c.ListTools(b.ctx)
-		if err == nil && len(tools) != n {
-			err = fmt.Errorf("%d tools, want %d", len(tools), n)
-		}
-		if err == nil {
-			_, err = c.Call(b.ctx, "echo_echo", map[string]string{"text": "x"})
-		}
-		var rss float64
-		if err == nil {
-			rss, err = resident(cmd.Process.Pid)
-		}
-		c.Close()
-		if err != nil {
-			return err
-		}
-		b.add(fmt.Sprintf("rss/%d", n), "bytes", []float64{rss})
-	}
-	return nil
-}
-
-// resident is a process's resident set in bytes (proc(5), VmRSS).
-func resident(pid int) (float64, error) {
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+		return func(int, int) ([]float64, error) { return []float64{float64(info.Size())}, nil }, nil
+	})
 	if err != nil {
-		return 0, err
+		return err
 	}
-	for line := range strings.Lines(string(data)) {
-		if f := strings.Fields(line); len(f) == 3 && f[0] == "VmRSS:" {
-			kb, err := strconv.ParseFloat(f[1], 64)
-			return kb * 1024, err
-		}
-	}
-	return 0, fmt.Errorf("no VmRSS for process %d", pid)
+	return b.interleave(1, rows)
 }

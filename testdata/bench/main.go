@@ -1,125 +1,149 @@
-// Bench measures Writ at its doors and prints each figure beside its yardstick from the same run.
-// Machines are noisy: read ratios and medians. It writes a list of {"name","unit","p50","p99","n"}.
+// Bench measures Writ, each figure beside its yardstick and its target, all in one run. Machines are
+// noisy: rounds of what is compared alternate in time, so read ratios and medians. It writes a list of
+// {"name","unit","p50","p99","n"}, and on request the medians in Go's benchmark format.
 package main
 
 import (
 	"context"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"log"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"slices"
-	"text/tabwriter"
-	"time"
+	"strings"
+	"syscall"
 )
-
-// Figure is one measured thing.
-type Figure struct {
-	Name string  `json:"name"`
-	Unit string  `json:"unit"`
-	P50  float64 `json:"p50"`
-	P99  float64 `json:"p99"`
-	N    int     `json:"n"`
-}
 
 // bench is one run.
 type bench struct {
 	ctx        context.Context
+	root       string // of the project
 	writ       string // the binary
 	filesystem string // a servlet file
 	dir        string // throw-away folder
-	figures    []Figure
+	cache      string // folder of compiled code that all engines of the run share
+	quick      bool
+	only       []string
+	figures    map[string]Figure
+
+	made    workshop
+	closing []func()
 }
 
 func main() {
+	log.SetFlags(0)
 	writ := flag.String("writ", "out/writ", "writ binary")
-	servlet := flag.String("servlet", "out/filesystem.wasm", "servlet to install, signed by the development key of -home")
+	servlet := flag.String("servlet", "out/filesystem.wasm", "servlet file whose size is a figure")
 	out := flag.String("o", "out/bench.json", "file to write")
+	text := flag.String("text", "out/bench.txt", "file to write in Go's benchmark format")
+	cache := flag.String("cache", "", "folder that keeps compiled code between runs; empty: none is kept")
+	only := flag.String("only", "", "measure these figures only: names or beginnings of names up to a slash, with commas")
+	quick := flag.Bool("quick", false, "take next to no samples: shows that everything works, measures nothing")
+	part := flag.String("part", "", "be the process of which one figure is taken")
 	flag.Parse()
-	dir, err := os.MkdirTemp("", "writ-bench-")
-	if err != nil {
-		log.Fatal(err)
+	if *part != "" {
+		if err := runPart(*part, flag.Args()); err != nil {
+			log.Fatal("bench: ", err)
+		}
+		return
 	}
-	b := &bench{ctx: context.Background(), writ: absolute(*writ), filesystem: absolute(*servlet), dir: dir}
-	for _, step := range []func() error{b.sandboxed, b.protocol, b.install, b.size, b.memory} {
-		if err = step(); err != nil {
-			break
+	b, err := newBench(*writ, *servlet, *cache, *only, *quick)
+	if err != nil {
+		log.Fatal("bench: ", err)
+	}
+	err = b.run()
+	b.end()
+	if err != nil {
+		log.Fatal("bench: ", err)
+	}
+	figures := b.list()
+	if err = writeJSON(*out, figures); err == nil {
+		err = writeBench(*text, figures)
+	}
+	if err != nil {
+		log.Fatal("bench: ", err)
+	}
+	table(os.Stdout, figures)
+	if *quick {
+		log.Print("bench: a quick run: these figures mean nothing")
+	}
+}
+
+func newBench(writ, servlet, cache, only string, quick bool) (*bench, error) {
+	b := &bench{quick: quick, figures: map[string]Figure{}}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	b.ctx = ctx
+	b.onEnd(stop)
+	if only != "" {
+		b.only = strings.Split(only, ",")
+	}
+	for _, name := range b.only {
+		known := func(p promise) bool { return p.name == name || strings.HasPrefix(p.name, name+"/") }
+		if !slices.ContainsFunc(promised, known) {
+			return nil, fmt.Errorf("no figure has the name %q", name)
 		}
 	}
-	os.RemoveAll(dir)
+	var err error
+	if b.root, err = os.Getwd(); err == nil {
+		b.writ, err = filepath.Abs(writ)
+	}
 	if err == nil {
-		err = b.write(*out)
+		b.filesystem, err = filepath.Abs(servlet)
 	}
-	if err != nil {
-		log.Fatal(err)
+	if err == nil {
+		b.dir, err = os.MkdirTemp("", "writ-bench-")
 	}
-	b.print()
+	b.onEnd(func() { os.RemoveAll(b.dir) })
+	if b.cache = cache; cache == "" {
+		b.cache = filepath.Join(b.dir, "code")
+	}
+	return b, err
 }
 
-func absolute(path string) string {
-	abs, err := filepath.Abs(path)
-	if err != nil {
-		log.Fatal(err)
-	}
-	return abs
-}
-
-// add records the distribution of samples.
-func (b *bench) add(name, unit string, samples []float64) {
-	slices.Sort(samples)
-	at := func(q float64) float64 { return samples[min(len(samples)-1, int(q*float64(len(samples))))] }
-	b.figures = append(b.figures, Figure{name, unit, at(0.50), at(0.99), len(samples)})
-}
-
-// time runs f n times after warm runs that are not counted, and records it in microseconds.
-func (b *bench) time(name string, warm, n int, f func(i int) error) error {
-	samples := make([]float64, 0, n)
-	for i := range warm + n {
-		start := time.Now()
-		if err := f(i); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-		if i >= warm {
-			samples = append(samples, float64(time.Since(start).Nanoseconds())/1e3)
+// run takes all figures that were asked for.
+func (b *bench) run() error {
+	for _, step := range []func() error{b.density, b.calls, b.throughput, b.fuel, b.deadlines, b.protocol, b.install, b.restart, b.size, b.memory} {
+		if err := step(); err != nil {
+			return err
 		}
 	}
-	b.add(name, "us", samples)
+	for _, p := range promised {
+		if _, ok := b.figures[p.name]; !ok && b.wants(p.name) {
+			return fmt.Errorf("BUG: %s is promised and was not measured", p.name)
+		}
+	}
 	return nil
 }
 
-func (b *bench) write(path string) error {
-	data, err := json.MarshalIndent(b.figures, "", "  ")
-	if err != nil {
-		return err
+// onEnd does something when the run is over, in the opposite order.
+func (b *bench) onEnd(do func()) { b.closing = append(b.closing, do) }
+
+func (b *bench) end() {
+	for _, do := range slices.Backward(b.closing) {
+		do()
 	}
-	return os.WriteFile(path, append(data, '\n'), 0o644)
 }
 
-// yardsticks pairs a figure with what it is to be read against.
-var yardsticks = map[string]string{
-	"plain/go":   "spawn/go",
-	"fresh/go":   "spawn/go",
-	"stdio/call": "stdio/floor",
-	"http/call":  "http/floor",
+func (b *bench) add(f Figure) {
+	if _, twice := b.figures[f.Name]; twice || unitOf(f.Name) != f.Unit || f.Unit == "" {
+		panic("BUG: " + f.Name + " is not promised, or measured twice")
+	}
+	b.figures[f.Name] = f
 }
 
-func (b *bench) print() {
-	byName := map[string]Figure{}
-	for _, f := range b.figures {
-		byName[f.Name] = f
-	}
-	w := tabwriter.NewWriter(os.Stdout, 0, 4, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "figure\tp50\tp99\tunit\tn\tyardstick\tp50\tratio\t")
-	for _, f := range b.figures {
-		row := fmt.Sprintf("%s\t%.4g\t%.4g\t%s\t%d\t", f.Name, f.P50, f.P99, f.Unit, f.N)
-		if y, ok := byName[yardsticks[f.Name]]; ok {
-			row += fmt.Sprintf("%s\t%.4g\t%.2f\t", y.Name, y.P50, f.P50/y.P50)
-		} else {
-			row += "\t\t\t"
+// leave says why a figure is not there.
+func (b *bench) leave(p promise, why leftOut) {
+	b.add(Figure{Name: p.name, Unit: p.unit, LeftOut: string(why)})
+}
+
+// list are the figures in the promised order.
+func (b *bench) list() (figures []Figure) {
+	for _, p := range promised {
+		if f, ok := b.figures[p.name]; ok {
+			figures = append(figures, f)
 		}
-		fmt.Fprintln(w, row)
 	}
-	w.Flush()
+	return figures
 }

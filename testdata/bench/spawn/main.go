@@ -4,19 +4,32 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"log"
 	"os"
 )
 
+type request struct {
+	Params struct {
+		Arguments struct {
+			Nums []int  `json:"nums"`
+			Text string `json:"text"`
+		} `json:"arguments"`
+	} `json:"params"`
+}
+
+type block struct {
+	Type string `json:"type"`
+	Text string `json:"text"`
+}
+
 func main() {
-	var req struct {
-		Params struct {
-			Arguments struct {
-				Text string `json:"text"`
-			} `json:"arguments"`
-		} `json:"params"`
+	table := map[string]int{}
+	for i := range 2000 {
+		table[fmt.Sprintf("key-%04d", i)] = i
 	}
+	var req request
 	data, err := io.ReadAll(os.Stdin)
 	if err == nil {
 		err = json.Unmarshal(data, &req)
@@ -24,11 +37,16 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	type block struct {
-		Type string `json:"type"`
-		Text string `json:"text"`
+	in, total := req.Params.Arguments, 0
+	for _, n := range in.Nums {
+		total += n
 	}
-	if err := json.NewEncoder(os.Stdout).Encode(map[string][]block{"content": {{"text", req.Params.Arguments.Text}}}); err != nil {
+	entry, ok := table[in.Text[:min(8, len(in.Text))]]
+	if !ok {
+		entry = -1
+	}
+	text := fmt.Sprintf("sum %d, entry %d: %s", total, entry, in.Text)
+	if err := json.NewEncoder(os.Stdout).Encode(map[string][]block{"content": {{"text", text}}}); err != nil {
 		log.Fatal(err)
 	}
 }

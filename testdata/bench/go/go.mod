@@ -1,4 +1,4 @@
-module github.com/writ-run/writ/testdata/bench/echo
+module github.com/writ-run/writ/testdata/bench/go
 
 go 1.26
 

@@ -1,0 +1,162 @@
+package main
+
+import (
+	"bytes"
+	"os/exec"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/writ-run/writ/host/sandbox/image"
+	"github.com/writ-run/writ/testdata/bench/job"
+)
+
+// calls are the figures of one small call, in a fresh sandbox and otherwise.
+func (b *bench) calls() error {
+	rows, err := b.rows(b.wanted("fresh/", "call/", "same/", "plain/", "extism/", "wasmtime/", "spawn/"), b.caller)
+	if err != nil {
+		return err
+	}
+	return b.interleave(40, rows)
+}
+
+// caller opens what one of these figures is sampled from.
+func (b *bench) caller(p promise) (sampler, error) {
+	kind, rest, _ := strings.Cut(p.name, "/")
+	language, variant, _ := strings.Cut(rest, "/")
+	switch kind {
+	case "fresh":
+		return b.fresh(language, variant)
+	case "call":
+		return b.whole(language)
+	case "spawn":
+		return b.spawned()
+	}
+	return b.beside(p.name, language)
+}
+
+// fresh samples calls of a language in fresh sandboxes, of one with a dash an operation of its own.
+func (b *bench) fresh(language, variant string) (sampler, error) {
+	op, method := job.Sum, image.Scan
+	language, effect, _ := strings.Cut(language, "-")
+	switch effect {
+	case "dirty-1m":
+		op = job.Dirty
+	case "alloc":
+		op = job.Alloc
+	}
+	if variant == "portable" {
+		method = image.Portable
+	}
+	g, err := b.guest(language)
+	if err != nil {
+		return nil, err
+	}
+	code, err := b.code(method, g.module)
+	if err != nil {
+		return nil, err
+	}
+	return b.guarded(code, g, op)
+}
+
+// whole samples calls of a language through the product.
+func (b *bench) whole(language string) (sampler, error) {
+	g, err := b.guest(language)
+	if err != nil {
+		return nil, err
+	}
+	made, err := b.product()
+	if err != nil {
+		return nil, err
+	}
+	if err := made.install(language, g.file); err != nil {
+		return nil, err
+	}
+	return timed(
+		func(i int) []byte { return job.Arguments(job.Sum, i) },
+		func(arguments []byte) ([]byte, error) { return made.call(language, arguments) },
+		job.Check), nil
+}
+
+// spawned samples new processes of the same tool, which have no isolation of files or network.
+func (b *bench) spawned() (sampler, error) {
+	program, err := b.program("./testdata/bench/spawn")
+	if err != nil {
+		return nil, err
+	}
+	return timed(
+		func(i int) *exec.Cmd {
+			cmd := exec.Command(program)
+			cmd.Stdin = bytes.NewReader(job.Request(job.Sum, i))
+			return cmd
+		},
+		(*exec.Cmd).Output, job.Check), nil
+}
+
+// throughput is how many calls end in a second, by one caller and by two at a time.
+func (b *bench) throughput() error {
+	rows, err := b.rows(b.wanted("throughput/"), func(p promise) (sampler, error) {
+		callers := 1
+		if strings.HasSuffix(p.name, "/2") {
+			callers = 2
+		}
+		if callers > runtime.GOMAXPROCS(0) {
+			return nil, leftOut("it needs two processors")
+		}
+		if _, err := b.whole("go"); err != nil {
+			return nil, err
+		}
+		made, err := b.product()
+		if err != nil {
+			return nil, err
+		}
+		return func(first, _ int) ([]float64, error) { return made.rate(callers, b.window()) }, nil
+	})
+	if err != nil {
+		return err
+	}
+	return b.interleave(15, rows)
+}
+
+// window is how long calls are counted.
+func (b *bench) window() time.Duration {
+	if b.quick {
+		return 20 * time.Millisecond
+	}
+	return 300 * time.Millisecond
+}
+
+// rate counts the calls of so many callers for a while.
+func (p *product) rate(callers int, window time.Duration) ([]float64, error) {
+	counts, errs := make([]int, callers), make(chan error, callers)
+	start := time.Now()
+	for k := range callers {
+		go func() {
+			errs <- func() error {
+				for i := 0; time.Since(start) < window; i++ {
+					call := i*callers + k
+					out, err := p.call("go", job.Arguments(job.Sum, call))
+					if err == nil {
+						err = job.Check(out, call)
+					}
+					if err != nil {
+						return err
+					}
+					counts[k]++
+				}
+				return nil
+			}()
+		}()
+	}
+	total := 0
+	for range callers {
+		if err := <-errs; err != nil {
+			return nil, err
+		}
+	}
+	took := time.Since(start)
+	for _, n := range counts {
+		total += n
+	}
+	return []float64{float64(total) / took.Seconds()}, nil
+}
