@@ -4,16 +4,18 @@ OUT       := out
 STATICCHECK := $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 LDFLAGS   := -s -w
 # testdata is outside ./... by Go's rules; these packages are code all the same.
-PACKAGES  := ./... ./testdata/bench ./testdata/bench/floor ./testdata/bench/spawn ./testdata/client/... ./testdata/guests ./testdata/house/... ./testdata/tsclient
+PACKAGES  := ./... ./testdata/bench/... ./testdata/client/... ./testdata/guests ./testdata/hostile/... ./testdata/house/... ./testdata/tsclient
 RACED     := $(filter-out ./...,$(PACKAGES)) ./capabilities/... ./registry/... ./host/...
 TSCLIENT  := $(if $(shell command -v npm),testdata/tsclient/node_modules)
+SCRIPTS   := sdk/toolchain/testdata/packages
+NPM       := $(if $(shell command -v npm),$(SCRIPTS)/node_modules)
 SERVLETS  := filesystem
 FUZZTIME  ?= 10s
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
 export CGO_ENABLED ?= 1
 
-.PHONY: run build test test-race check cross bench fuzz torture servlets dist clean
+.PHONY: run build test test-race check cross bench bench-compare peers fuzz torture attacks engine servlets dist clean
 
 # run shows the main job: a signed servlet, approved for one directory, answers a real tool call.
 run: build
@@ -24,9 +26,9 @@ build:
 
 # test passes every test. The race detector is on where this project's own code shares memory;
 # cmd/writ and sdk/toolchain only drive programs. Skipped tests are counted and say why.
-test: check $(TSCLIENT)
+test: check $(TSCLIENT) $(NPM)
 	@{ $(GO) test -json -race -timeout 20m $(RACED); \
-	  $(GO) test -json -timeout 20m ./cmd/... ./sdk/toolchain; \
+	  $(GO) test -json -timeout 20m ./cmd/... ./sdk/...; \
 	  (cd sdk/go && $(GO) test -json -race ./...); \
 	  (cd servlets/filesystem && $(GO) test -json -race ./...); \
 	} | $(GO) run ./testdata/house/report
@@ -34,6 +36,12 @@ test: check $(TSCLIENT)
 # The official TypeScript client, for the tests that drive it; without npm they are skipped.
 testdata/tsclient/node_modules: testdata/tsclient/package-lock.json
 	npm --prefix testdata/tsclient ci --no-audit --no-fund --silent
+	@touch $@
+
+# Packages that tests bundle into a servlet, and the compiler that checks the TypeScript SDK's types;
+# without npm those tests are skipped.
+$(SCRIPTS)/node_modules: $(SCRIPTS)/package-lock.json
+	npm --prefix $(SCRIPTS) ci --no-audit --no-fund --silent
 	@touch $@
 
 check:
@@ -54,9 +62,22 @@ cross:
 	  CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/} $(GO) build -o /dev/null ./cmd/writ || exit 1; \
 	done
 
-# bench writes out/bench.json and prints it as a table.
+# bench writes out/bench.json and out/bench.txt and prints a table: each figure beside its yardstick and
+# its target. It takes some minutes; ONLY=fresh,same takes less. What this machine has no compiler for is
+# left out and listed.
 bench: build servlets
-	$(GO) run ./testdata/bench -writ $(OUT)/writ -servlet $(OUT)/filesystem.wasm -o $(OUT)/bench.json
+	@$(GO) run ./testdata/bench -writ $(OUT)/writ -servlet $(OUT)/filesystem.wasm -only "$(ONLY)" -o $(OUT)/bench.json -text $(OUT)/bench.txt
+
+# bench-compare REF=main runs the benchmarks of that commit and of this tree in turn and compares them.
+# ONLY and COUNT choose figures and runs.
+bench-compare:
+	@mkdir -p $(OUT) && $(GO) build -o $(OUT)/bench-compare ./testdata/bench/compare
+	@$(OUT)/bench-compare -ref "$$REF" $(if $(ONLY),-only "$(ONLY)") $(if $(COUNT),-count "$(COUNT)")
+
+# peers checks the programs that run the same work in other runtimes: a module of its own, and a large
+# download, so that check and test do without it.
+peers:
+	cd testdata/peers && $(GO) vet ./... && GOOS=wasip1 GOARCH=wasm $(GO) vet ./extism && $(STATICCHECK) ./bench
 
 # fuzz runs every fuzz target for FUZZTIME.
 fuzz:
@@ -70,6 +91,16 @@ fuzz:
 # torture compiles the hardest modules that the gate lets pass: each in less than 10 s and 512 MiB.
 torture:
 	WRIT_TORTURE=1 $(GO) test -count=1 -v -timeout 30m -run '^TestGateLimitsCompile$$' ./host/wasm
+
+# attacks carries out the attack table, and again without each of the rules that it tests: a row that
+# does not turn red then tests nothing.
+attacks:
+	$(GO) run ./testdata/hostile
+
+# engine builds the script engine of TypeScript servlets anew, the same bytes every time. It needs
+# clang-19; WRIT_QJS_SRC=FILE names the source package, without which apt fetches it.
+engine:
+	sdk/typescript/engine/build.sh
 
 servlets: build
 	@for s in $(SERVLETS); do $(OUT)/writ --home $(OUT)/home build servlets/$$s -o $(OUT)/$$s.wasm || exit 1; done

@@ -14,7 +14,7 @@ import (
 )
 
 // floors are the top rooms from the ground up; an import may only point to a lower or the same floor.
-var floors = []string{"capabilities", "registry", "host", "sdk/toolchain", "cmd"}
+var floors = []string{"capabilities", "registry", "host", "sdk/typescript", "sdk/toolchain", "cmd"}
 
 // owners are the foreign libraries with the one room that may import each.
 var owners = map[string]string{
@@ -24,6 +24,7 @@ var owners = map[string]string{
 	"github.com/santhosh-tekuri/jsonschema/":     "host/schema",
 	"github.com/modelcontextprotocol/go-sdk":     "host/mcpserver",
 	"github.com/BurntSushi/toml":                 "sdk/toolchain",
+	"github.com/evanw/esbuild/":                  "sdk/toolchain",
 	"github.com/spf13/cobra":                     "cmd/writ",
 	"github.com/spf13/pflag":                     "cmd/writ",
 	"golang.org/x/term":                          "cmd/writ",

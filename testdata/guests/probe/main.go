@@ -60,6 +60,8 @@ func call() int32 {
 		"files":  files,
 		"read":   func(q request) (any, error) { b, err := os.ReadFile(q.Text); return string(b), err },
 		"report": report,
+		"nest":   func(q request) (any, error) { return nest(q.N), nil },
+		"decode": decode,
 	}[req.Do]
 	if !ok {
 		return fail(fmt.Errorf("cannot do %q", req.Do))
@@ -122,6 +124,32 @@ func random(request) (any, error) {
 		return nil, err
 	}
 	return []any{hex.EncodeToString(b[len(b)-16:]), rand.Uint64()}, nil
+}
+
+// nest calls itself n times.
+func nest(n int) int {
+	var kept [8]int
+	kept[n%8] = n
+	if n == 0 {
+		return 0
+	}
+	return nest(n-1) + kept[n%8] - n + 1
+}
+
+// decode decodes n arrays inside each other, which the library does by recursion, and counts them.
+func decode(q request) (any, error) {
+	var v any
+	if err := json.Unmarshal([]byte(strings.Repeat("[", q.N)+strings.Repeat("]", q.N)), &v); err != nil {
+		return nil, err
+	}
+	n := 0
+	for list, ok := v.([]any); ok; n++ {
+		if len(list) == 0 {
+			return n + 1, nil
+		}
+		list, ok = list[0].([]any)
+	}
+	return n, nil
 }
 
 // clock counts the readings of a busy clock that are not whole milliseconds.
