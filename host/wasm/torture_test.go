@@ -312,7 +312,7 @@ func compileApart(t *testing.T, class wasm.Class, module []byte) (r compileRepor
 	if err := os.WriteFile(file, module, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestCompileApart$")
 	cmd.Env = append(os.Environ(), compileEnv+"="+file, fmt.Sprint(classEnv, "=", int(class)))
