@@ -9,7 +9,7 @@ import (
 const (
 	// freeStack is what the nested calls of every guest may take of the runtime's stack, bytes: far more
 	// than programs take that do not recurse.
-	freeStack = 256 << 10
+	freeStack = 512 << 10
 	// maxDeep is how many guests may have more at a time, one of each caller; the others wait.
 	maxDeep = 2
 )
@@ -18,7 +18,7 @@ const (
 // much of it as one may have, they would have more than all their memories.
 type deepStacks struct {
 	mu      sync.Mutex
-	callers []string // guarded by mu; those whose guest has one
+	callers []string // guarded by mu; of each guest that has one
 	queue   []*dive  // guarded by mu; longest waiting first
 }
 

@@ -24,7 +24,8 @@ type instance struct {
 	globals []api.MutableGlobal
 	fuel    api.MutableGlobal
 	stack   api.MutableGlobal
-	entries []entry // functions that were called
+	entries []entry  // functions that were called
+	view    []uint64 // of stackUsed
 	uses    int
 	since   time.Time // waits since then
 	trimmed bool

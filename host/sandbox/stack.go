@@ -3,7 +3,6 @@ package sandbox
 import (
 	"fmt"
 	"reflect"
-	"unsafe"
 
 	"github.com/tetratelabs/wazero/api"
 )
@@ -93,14 +92,16 @@ func (r *run) restack(view []uint64) {
 // are at its end. It grows downwards. The runtime's interpreter keeps no such stack, and no stack of ours
 // has the arguments in it then.
 func (in *instance) stackUsed(view []uint64) (n int64, ok bool) {
-	at := uintptr(unsafe.Pointer(unsafe.SliceData(view)))
+	in.view = view // package reflect finds its address there without a copy
+	at := reflect.ValueOf(&in.view).Elem().Pointer()
+	in.view = nil
 	for _, e := range in.entries {
 		if !e.stack.IsValid() {
 			continue
 		}
-		stack := e.stack.Bytes()
-		if from := uintptr(unsafe.Pointer(unsafe.SliceData(stack))); from <= at && at <= from+uintptr(len(stack)) {
-			return int64(from + uintptr(len(stack)) - at), true
+		from, size := e.stack.Pointer(), uintptr(e.stack.Len())
+		if from <= at && at <= from+size {
+			return int64(from + size - at), true
 		}
 	}
 	return 0, false
