@@ -261,3 +261,18 @@ func TestHygieneOfArguments(t *testing.T) {
 		})
 	}
 }
+
+func TestReadReturnsWhatWasChecked(t *testing.T) {
+	s, err := schema.CompileInput([]byte(`{"type":"object","properties":{"n":{"type":"number"}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.Read([]byte("\n{ \"n\" : 1.0 }")); err != nil || string(got) != `{"n":1.0}` {
+		t.Errorf("got %s, %v", got, err)
+	}
+	for _, wrong := range []string{`{"n":"1"}`, `{"n":1,"n":1}`, `{"m":1}`} {
+		if got, err := s.Read([]byte(wrong)); err == nil || got != nil {
+			t.Errorf("%s: got %s, %v", wrong, got, err)
+		}
+	}
+}
