@@ -1,13 +1,10 @@
 package toolchain
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -150,89 +147,3 @@ var smallSDK = sync.OnceValues(func() (map[string]string, error) {
 	}
 	return modules, nil
 })
-
-// typesFolder is where a servlet keeps the types that its editor reads; tsconfig.json points to it.
-const typesFolder = ".writ/types"
-
-// typesIn are the SDK's types in a folder.
-func typesIn(folder string) ([]sourceFile, error) {
-	names, err := fs.Glob(typescript.Types, "types/*.d.ts")
-	if err != nil {
-		return nil, err
-	}
-	var files []sourceFile
-	for _, name := range names {
-		text, err := typescript.Types.ReadFile(name)
-		if err != nil {
-			return nil, err
-		}
-		files = append(files, sourceFile{folder + strings.TrimPrefix(name, "types"), text})
-	}
-	return files, nil
-}
-
-// maxTSConfig bounds a tsconfig.json, in bytes.
-const maxTSConfig = 1 << 20
-
-// restoreTypes writes the types into a servlet's folder when its tsconfig.json points there and they are
-// not there: the author deleted them, to get those of this Writ, or did not commit them.
-func restoreTypes(dir string) error {
-	config, err := readSource(filepath.Join(dir, "tsconfig.json"), maxTSConfig)
-	if err != nil || !bytes.Contains(config, []byte(typesFolder)) {
-		return nil // a build does without, and says what is wrong with the file
-	}
-	if _, err := os.Lstat(filepath.Join(dir, filepath.FromSlash(typesFolder))); !errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	files, err := typesIn(typesFolder)
-	if err == nil {
-		err = writeFiles(dir, files)
-	}
-	if err != nil {
-		return fmt.Errorf("building: restoring the types: %w", err)
-	}
-	return nil
-}
-
-// nodeModules are the modules of Node.js, with what to use instead.
-var nodeModules = map[string]string{
-	"fs": `"` + sdkPackage + `/files"`, "http": "fetch", "https": "fetch", "http2": "fetch", "crypto": "the global crypto",
-	"buffer": "Uint8Array and TextEncoder", "url": "the global URL", "timers": "setTimeout", "util": "a package without Node.js",
-	"process": "config of \"" + sdkPackage + "\"", "console": "the global console", "querystring": "URLSearchParams",
-}
-
-var moreNodeModules = []string{
-	"assert", "async_hooks", "child_process", "cluster", "constants", "dgram", "diagnostics_channel", "dns", "domain", "events",
-	"inspector", "module", "net", "os", "path", "perf_hooks", "punycode", "readline", "repl", "stream", "string_decoder", "sys",
-	"tls", "trace_events", "tty", "v8", "vm", "wasi", "worker_threads", "zlib",
-}
-
-// refuseNode refuses imports of Node.js's modules, with the place of the import.
-func refuseNode() api.Plugin {
-	names := slices.Sorted(maps.Keys(nodeModules))
-	filter := `^node:|^(` + strings.Join(append(names, moreNodeModules...), "|") + `)(/.*)?$`
-	return api.Plugin{Name: "node", Setup: func(b api.PluginBuild) {
-		b.OnResolve(api.OnResolveOptions{Filter: filter}, func(a api.OnResolveArgs) (api.OnResolveResult, error) {
-			if a.PluginData == askedBefore {
-				return api.OnResolveResult{}, nil
-			}
-			bare, isNode := strings.CutPrefix(a.Path, "node:")
-			if !isNode {
-				// A package can have such a name ("events", "buffer"), and is fine when it is installed.
-				found := b.Resolve(a.Path, api.ResolveOptions{Importer: a.Importer, Namespace: a.Namespace, ResolveDir: a.ResolveDir, Kind: a.Kind, PluginData: askedBefore})
-				if len(found.Errors) == 0 {
-					return api.OnResolveResult{Path: found.Path, Namespace: found.Namespace, External: found.External}, nil
-				}
-			}
-			first, _, _ := strings.Cut(bare, "/")
-			instead := "use a package that works in browsers"
-			if hint := nodeModules[first]; hint != "" {
-				instead = "use " + hint
-			}
-			return api.OnResolveResult{}, fmt.Errorf("%q is a part of Node.js, and servlets run without it: %s", a.Path, instead)
-		})
-	}}
-}
-
-// askedBefore keeps refuseNode from answering its own question.
-const askedBefore = "asked before"

@@ -258,7 +258,7 @@ static int32_t load(struct reader r, uint8_t *input, uint32_t length) {
   if (JS_IsUndefined(describe)) return refuse("the script does not import the SDK");
   JSValue tools = JS_Call(ctx, describe, JS_UNDEFINED, 0, NULL);
   if (JS_IsException(tools) || drain() < 0) return failed();
-  unhandled(); // of made-up calls, which may fail
+  if (unhandled()) JS_FreeValue(ctx, JS_GetException(ctx)); // of made-up calls, which may fail
   if (answer(tools)) return 1;
   JS_SetInterruptHandler(rt, NULL, NULL);
   JS_RunGC(rt);
