@@ -62,6 +62,7 @@ func examples(v *cobra.Command) []string {
 var before = map[string]string{
 	"writ build":        "writ new go weather && cp -r weather/. .",
 	"writ keygen":       "rm publisher.key",
+	"writ test":         "writ new typescript weather && cp -r weather/. .",
 	"writ install":      "writ remove filesystem --purge && writ remove weather --purge",
 	"writ config unset": "writ config set weather UNITS metric && writ config set weather UNITS metric --space work",
 }
