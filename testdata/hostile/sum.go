@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/writ-run/writ/capabilities"
 	"github.com/writ-run/writ/testdata/hostile/attack"
 	"github.com/writ-run/writ/testdata/hostile/mutant"
 	"github.com/writ-run/writ/testdata/hostile/table"
@@ -22,10 +23,10 @@ func (d *driver) sum(mutants []mutant.Mutant) *summary {
 	s := &summary{driver: d, mutants: mutants}
 	for _, row := range d.rows {
 		for _, hit := range first(d.results[row.ID].Report.Hits) {
-			s.fault("%s: HIT %s", row.ID, hit)
+			s.fault("%s: HIT %s", row.ID, brief(hit))
 		}
 		if hits := d.brief[row.ID].Report.Hits; len(hits) > 0 {
-			s.fault("%s: HIT the second time: %s", row.ID, hits[0])
+			s.fault("%s: HIT the second time: %s", row.ID, brief(hits[0]))
 		}
 	}
 	for _, b := range d.broken {
@@ -39,7 +40,7 @@ func (d *driver) sum(mutants []mutant.Mutant) *summary {
 			case listed && !red:
 				s.fault("%s stays green without the rule %s (%s)", row.ID, m.ID, m.Rule)
 			case !listed && red && len(d.results[row.ID].Report.Hits) == 0:
-				s.fault("%s turns red without the rule %s, which it does not list: %s", row.ID, m.ID, line.Report.Hits[0])
+				s.fault("%s turns red without the rule %s, which it does not list: %s", row.ID, m.ID, brief(line.Report.Hits[0]))
 			}
 		}
 	}
@@ -48,6 +49,12 @@ func (d *driver) sum(mutants []mutant.Mutant) *summary {
 
 func (s *summary) fault(format string, args ...any) {
 	s.faults = append(s.faults, fmt.Sprintf(format, args...))
+}
+
+// brief is a hit in one line.
+func brief(hit string) string {
+	line, _, _ := strings.Cut(hit, "\n")
+	return capabilities.Printable(line, 400)
 }
 
 // first are the first few of many.
@@ -120,7 +127,7 @@ func (d *driver) explain(w io.Writer, m mutant.Mutant) {
 	fmt.Fprintf(w, "without %s: %s\n", m.ID, m.Rule)
 	for _, row := range d.rows {
 		if hits := d.mutated[m.ID][row.ID].Report.Hits; len(hits) > 0 {
-			fmt.Fprintf(w, "      %s: %.300s\n", row.ID, hits[0])
+			fmt.Fprintf(w, "      %s: %s\n", row.ID, brief(hits[0]))
 		} else if table.Lists(row, m.ID) {
 			fmt.Fprintf(w, "      %s: STAYS GREEN\n", row.ID)
 		}

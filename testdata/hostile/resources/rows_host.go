@@ -130,7 +130,9 @@ func (b *bench) results() ([]trial, error) {
 	logged := worker(pagesMiB+1, func(m *w.Module) []byte {
 		log, write := logging(m), output(m)
 		m.Data(0, []byte(ok))
-		return w.Code(w.I32(page), w.I32('x'), w.I32(1<<20), w.Fill(), w.I32(page+3000), w.I32('\n'), store8, w.I32(1000), w.Set(localCount),
+		return w.Code(w.I32(page), w.I32('x'), w.I32(1<<20), w.Fill(), w.I32(page+3000), w.I32('\n'), store8,
+			// Lines that do not fill what is kept to the byte, then the gigabyte.
+			bytes.Repeat(w.Code(w.I32(1), w.I32(page), w.I32(8<<10), w.Call(log), w.Drop()), 20), w.I32(1000), w.Set(localCount),
 			w.Block(0x40, w.Loop(
 				w.Get(localCount), isZero, w.BrIf(1), w.I32(1), w.I32(page), w.I32(1<<20), w.Call(log), w.Drop(),
 				w.Get(localCount), w.I32(1), sub, w.Set(localCount))),
