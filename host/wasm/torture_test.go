@@ -121,7 +121,7 @@ func largest(class wasm.Class, make func(n int) []byte) int {
 	for n < 1<<17 && admitted(class, make(2*n)) {
 		n *= 2
 	}
-	return n + sort.Search(n, func(more int) bool { return !admitted(class, make(n + more + 1)) })
+	return n + sort.Search(n, func(more int) bool { return !admitted(class, make(n+more+1)) })
 }
 
 // most returns the largest number up to a limit of which the gate admits the module.
