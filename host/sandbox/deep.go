@@ -9,7 +9,7 @@ import (
 const (
 	// freeStack is what the nested calls of every guest may take of the runtime's stack, bytes: far more
 	// than programs take that do not recurse.
-	freeStack = 512 << 10
+	freeStack = 256 << 10
 	// maxDeep is how many guests may have more at a time, one of each caller; the others wait.
 	maxDeep = 2
 )
