@@ -18,6 +18,7 @@ type bundled struct {
 	script []byte
 	places sourceMap
 	inputs []Input
+	notes  []string // what the author may want to know, a line each
 }
 
 // startName is what imports the entry file.
@@ -73,8 +74,21 @@ func bundle(f scriptFolder, c capabilities.Capabilities) (bundled, error) {
 	if b.script, b.places, err = output(result); err != nil {
 		return bundled{}, err
 	}
+	b.notes = notes(result)
 	b.inputs, err = sizes(result.Metafile)
 	return b, err
+}
+
+// notes are the bundler's warnings about the author's own files, and what costs a servlet its size.
+func notes(result api.BuildResult) []string {
+	own := slices.DeleteFunc(slices.Clone(result.Warnings), func(m api.Message) bool {
+		return m.Location == nil || strings.Contains(m.Location.File, "node_modules/")
+	})
+	lines := messageLines(own)
+	if strings.Contains(result.Metafile, `node_modules/zod/v4/locales/de.`) {
+		lines = append(lines, `zod brings its messages in all languages: import * as z from "zod" leaves them out`)
+	}
+	return lines
 }
 
 // options are those of both bundles of a folder. modules are what the SDK's imports mean.
@@ -160,7 +174,10 @@ const maxMessages = 20
 
 // explainMessages makes one error of the bundler's messages: a line each, with file, line and column.
 func explainMessages(messages []api.Message) error {
-	var lines []string
+	return &compilerError{strings.Join(messageLines(messages), "\n")}
+}
+
+func messageLines(messages []api.Message) (lines []string) {
 	for _, m := range messages[:min(len(messages), maxMessages)] {
 		text := m.Text
 		if name, ok := strings.CutPrefix(text, "Could not resolve "); ok {
@@ -178,5 +195,5 @@ func explainMessages(messages []api.Message) error {
 	if more := len(messages) - maxMessages; more > 0 {
 		lines = append(lines, fmt.Sprintf("and %d more", more))
 	}
-	return &compilerError{strings.Join(lines, "\n")}
+	return lines
 }

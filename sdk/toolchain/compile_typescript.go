@@ -58,5 +58,5 @@ func compileTypeScript(ctx context.Context, dir, entry, cacheDir string, m capab
 		return compiled{}, b.explain(err)
 	}
 	module, err := sealImage(typescript.Engine, image, unaskedImports(kinds))
-	return compiled{module: module, description: image.description, inputs: b.inputs}, err
+	return compiled{module: module, description: image.description, inputs: b.inputs, notes: b.notes}, err
 }

@@ -67,6 +67,23 @@ func TestPackagesThatAuthorsUse(t *testing.T) {
 	}
 }
 
+func TestNotesForAuthors(t *testing.T) {
+	needPackages(t)
+	dir := scriptIn(t, map[string]string{"main.ts": hello + "import { z } from 'zod';\nserver.registerTool('z', { inputSchema: z.object({}) }, (a: any) => String(a === -0));\nif (typeof server === 'nothing') throw 1;\n"})
+	modules, err := filepath.Abs(filepath.Join(packagesDir, "node_modules"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(modules, filepath.Join(dir, "node_modules")); err != nil {
+		t.Skip(err)
+	}
+	_, made, err := buildIn(t, dir)
+	want := []string{"main.ts:5:82: Comparison with -0 using the \"===\" operator will also match 0", `zod brings its messages in all languages: import * as z from "zod" leaves them out`}
+	if err != nil || len(made.Notes) != 3 || made.Notes[0] != want[0] || made.Notes[2] != want[1] {
+		t.Errorf("got %q, %v", made.Notes, err)
+	}
+}
+
 // The types are what an editor shows: those of the SDK have to fit what it is, and infer what authors
 // write.
 func TestTypes(t *testing.T) {

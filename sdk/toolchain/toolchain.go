@@ -54,6 +54,7 @@ type Result struct {
 	// Kinds are the capabilities of which the module has an import, sorted: what it could ask for.
 	Kinds  []capabilities.Kind `json:"kinds,omitempty"`
 	Inputs []Input             `json:"inputs,omitempty"` // what a TypeScript servlet is bundled of, largest first
+	Notes  []string            `json:"notes,omitempty"`  // what its author may want to know, a line each
 }
 
 // Build builds, describes and seals offline. Equal source, key, compiler and Writ give equal bytes,
@@ -81,7 +82,7 @@ func Build(ctx context.Context, o Options) (Result, error) {
 	}
 	return Result{
 		Output: o.Output, Name: a.manifest.Name, Version: a.manifest.Version, Size: int64(len(file)),
-		Tools: a.tools, Imports: a.admitted.Imports(), Kinds: a.admitted.Kinds(), Inputs: a.inputs,
+		Tools: a.tools, Imports: a.admitted.Imports(), Kinds: a.admitted.Kinds(), Inputs: a.inputs, Notes: a.notes,
 	}, nil
 }
 
@@ -134,6 +135,7 @@ type compiled struct {
 	module      []byte
 	description []byte // what the module said of its tools on the way; nil: it has yet to be asked
 	inputs      []Input
+	notes       []string
 }
 
 // compile makes the module of whatever language the folder is in.

@@ -187,6 +187,24 @@ func TestScriptCallsShareNothing(t *testing.T) {
 	if rung, why := s.code.Rung(); rung != sandbox.RungReset && why == "" {
 		t.Errorf("calls run on rung %s: %s", rung, why)
 	}
+	// Without an image as well, on which a host may have to run.
+	engine, err := sandbox.New(t.Context(), sandbox.Config{CacheDir: cacheDir, Best: sandbox.RungPlain})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = engine.Close(t.Context()) }()
+	admitted, err := sandbox.Admit(s.servlet.Module(), capabilities.ABI, s.servlet.Manifest().Capabilities.Kinds())
+	if err != nil {
+		t.Fatal(err)
+	}
+	code, err := engine.Compile(t.Context(), admitted)
+	if err != nil {
+		t.Fatal(err)
+	}
+	one, _ := textOf(t, code.Run(t.Context(), scriptCall(scriptHost{}, "random", `{}`)))
+	if two, _ := textOf(t, code.Run(t.Context(), scriptCall(scriptHost{}, "random", `{}`))); one == two {
+		t.Errorf("two calls without an image drew %s", one)
+	}
 }
 
 func TestScriptTooBigAResult(t *testing.T) {
