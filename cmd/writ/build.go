@@ -46,6 +46,9 @@ accepts. Nothing is downloaded.`,
 			if len(made.Inputs) > 0 {
 				a.say("largest inputs: %s", strings.Join(largest(made.Inputs), ", "))
 			}
+			for _, note := range made.Notes {
+				a.say("note: %s", note)
+			}
 			return nil
 		},
 	}
