@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -77,27 +78,33 @@ func FuzzMeter(f *testing.F) {
 	f.Fuzz(func(t *testing.T, entropy []byte) { d.compare(t, w.Random(entropy)) })
 }
 
-// The same for programs made of random numbers, in the compiler as well.
+// The same for programs made of random numbers. Some run in the compiler as well, and come to the same
+// there, to the last unit of fuel.
 func TestMeterDifference(t *testing.T) {
-	programs := map[string]int{"interpreter": 800, "compiler": 100}
-	for engine, config := range engines() {
-		t.Run(engine, func(t *testing.T) {
-			d := newDifference(t, config)
-			random := rand.New(rand.NewPCG(3, 4))
-			for range programs[engine] {
-				entropy := make([]byte, random.IntN(600))
-				for i := range entropy {
-					entropy[i] = byte(random.Uint32())
-				}
-				if d.compare(t, w.Random(entropy)); t.Failed() {
-					t.Fatalf("entropy %x", entropy)
-				}
+	const programs, compiled = 800, 100
+	interpreter, compiler := newDifference(t, wazero.NewRuntimeConfigInterpreter()), newDifference(t, wazero.NewRuntimeConfigCompiler())
+	random := rand.New(rand.NewPCG(3, 4))
+	for i := range programs {
+		entropy := make([]byte, random.IntN(600))
+		for i := range entropy {
+			entropy[i] = byte(random.Uint32())
+		}
+		module := w.Random(entropy)
+		states := interpreter.compare(t, module)
+		if i < compiled {
+			if others := compiler.compare(t, module); !slices.Equal(states, others) {
+				t.Errorf("the interpreter: %q\nthe compiler: %q", states, others)
 			}
-			t.Logf("%+v", d)
-			if d.Ended < d.Calls/4 || d.Trapped < d.Calls/20 {
-				t.Errorf("of %d calls %d ended and %d trapped: too few to tell anything", d.Calls, d.Ended, d.Trapped)
-			}
-		})
+		}
+		if t.Failed() {
+			t.Fatalf("entropy %x", entropy)
+		}
+	}
+	for _, d := range []*difference{interpreter, compiler} {
+		t.Logf("%+v", d)
+		if d.Ended < d.Calls/4 || d.Trapped < d.Calls/20 || d.Cut < d.Calls/20 {
+			t.Errorf("of %d calls %d ended and %d trapped: too few to tell anything", d.Calls, d.Ended, d.Trapped)
+		}
 	}
 }
 
@@ -113,9 +120,9 @@ func newDifference(tb testing.TB, config wazero.RuntimeConfig) *difference {
 	return &difference{m: m}
 }
 
-// compare runs each function of a module. Programs that do not end are cut by their fuel, so the
-// metered form goes first, and what it did not finish is not run plain.
-func (d *difference) compare(t *testing.T, module []byte) {
+// compare runs each function of a module and returns what each left. Programs that do not end are cut by
+// their fuel, so the metered form goes first, and what it did not finish is not run plain.
+func (d *difference) compare(t *testing.T, module []byte) (left []string) {
 	const fuel, stack = 50_000, 512 << 10 // fewer calls than the interpreter has room for
 	ctx := context.Background()
 	form, err := d.m.meter(module, openRules(module))
@@ -134,12 +141,12 @@ func (d *difference) compare(t *testing.T, module []byte) {
 					plain.Close(ctx)
 					t.Errorf("start: plain works, metered: %v", err)
 				}
-				return
+				return left
 			}
 			f := mod.ExportedFunction(name)
 			if f == nil {
 				mod.Close(ctx)
-				return
+				return left
 			}
 			results, err := f.Call(ctx, 3, 5)
 			if errors.Is(err, errFuel) || errors.Is(err, errStack) {
@@ -151,6 +158,7 @@ func (d *difference) compare(t *testing.T, module []byte) {
 		if d.Calls++; states[0] != states[1] {
 			t.Errorf("%s: %s the first time, %s the second", name, states[0], states[1])
 		}
+		left = append(left, states[0])
 		if cut {
 			d.Cut++
 			continue
@@ -171,6 +179,7 @@ func (d *difference) compare(t *testing.T, module []byte) {
 		}
 		plain.Close(ctx)
 	}
+	return left
 }
 
 // observe writes down all that a call left.

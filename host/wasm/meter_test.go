@@ -137,7 +137,7 @@ func TestMeterStopsEveryShape(t *testing.T) {
 		for name, module := range shapes {
 			t.Run(engine+"/"+name, func(t *testing.T) {
 				m := newMachine(t, config)
-				mod := metered(t, m, module, 10_000_000, plenty)
+				mod := metered(t, m, module, 1_000_000, plenty)
 				m.refill = 0
 				_, err := mod.ExportedFunction("f").Call(t.Context())
 				if !errors.Is(err, errFuel) || m.yields != 1 {

@@ -51,8 +51,8 @@ func TestStoredMeteredModule(t *testing.T) {
 }
 
 func TestIdentityIsThatOfTheSource(t *testing.T) {
-	if wasm.Identity() == [32]byte{} || wasm.Identity() != wasm.Identity() {
-		t.Errorf("%x", wasm.Identity())
+	if wasm.Identity() == [32]byte{} {
+		t.Error("the identity is empty")
 	}
 	if !wasm.Embeds("meter.go") || !wasm.Embeds("rewrite.go") || !wasm.Embeds("gate.go") {
 		t.Error("a file that says what metering does is not in the identity")
