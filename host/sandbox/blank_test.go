@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/writ-run/writ/host/sandbox"
-	"github.com/writ-run/writ/testdata/guests"
 )
 
 // Once there is an image, the data segments of a module are read again from the cache folder whenever an
@@ -19,7 +18,7 @@ func TestSegmentsAreReadAgain(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "code")
-			code := compileWith(t, newEngine(t, sandbox.Config{CacheDir: dir}), guests.Build(t, "seeds"))
+			code := compileWith(t, newEngine(t, sandbox.Config{CacheDir: dir}), script(1))
 			if !code.KeepsSegments() {
 				t.Error("they are not there before the image is taken")
 			}
@@ -36,12 +35,12 @@ func TestSegmentsAreReadAgain(t *testing.T) {
 			if err := change(files[0]); err != nil {
 				t.Fatal(err)
 			}
-			call := ask{Do: "echo"}.call(newMemory("/data")) // init saw no such directory: no image for this call
-			out := code.Run(t.Context(), call)
+			// Init saw no such directory: there is no image for this call.
+			out := code.Run(t.Context(), sandbox.Call{Entry: sandbox.EntryCall, Host: newMemory("/data"), Limits: enough()})
 			if name == "damaged" {
 				wantFault(t, out, sandbox.FaultHost, "the host failed: the servlet's compiled code is damaged; start Writ again")
-			} else if out.Fault != nil || out.Rung != sandbox.RungPlain {
-				t.Errorf("rung %s, fault %v", out.Rung, out.Fault)
+			} else if out.Fault != nil || out.Rung != sandbox.RungPlain || string(out.Output) != "00000001" {
+				t.Errorf("rung %s, output %s, fault %v", out.Rung, out.Output, out.Fault)
 			}
 		})
 	}
