@@ -79,7 +79,6 @@ type store interface {
 	Home() string
 	Lookup(ctx context.Context, by capabilities.Caller, alias string) (registry.Installation, error)
 	List(ctx context.Context, by capabilities.Caller) ([]registry.Installation, error)
-	Blob(ctx context.Context, digest string) ([]byte, error)
 	OpenBlob(ctx context.Context, digest string) (registry.BlobReader, error)
 	Config(ctx context.Context, by capabilities.Caller, alias string) (map[string]string, error)
 	Record(ctx context.Context, e registry.Entry, durable bool) error

@@ -50,11 +50,11 @@ func (f *faulty) List(ctx context.Context, by capabilities.Caller) ([]registry.I
 	return f.Registry.List(ctx, by)
 }
 
-func (f *faulty) Blob(ctx context.Context, digest string) ([]byte, error) {
-	if err := f.maybe("Blob"); err != nil {
+func (f *faulty) OpenBlob(ctx context.Context, digest string) (registry.BlobReader, error) {
+	if err := f.maybe("OpenBlob"); err != nil {
 		return nil, err
 	}
-	return f.Registry.Blob(ctx, digest)
+	return f.Registry.OpenBlob(ctx, digest)
 }
 
 func (f *faulty) Config(ctx context.Context, by capabilities.Caller, alias string) (map[string]string, error) {
@@ -87,7 +87,7 @@ func (h *fixture) over(method string, fail func() error) (*faulty, *bytes.Buffer
 func panics() error { panic(inPanic) }
 
 func TestPanicOfTheStoreFailsOneCall(t *testing.T) {
-	for _, method := range []string{"Lookup", "Blob", "Config", "Record call", "Record effect", "Generation"} {
+	for _, method := range []string{"Lookup", "OpenBlob", "Config", "Record call", "Record effect", "Generation"} {
 		t.Run(method, func(t *testing.T) {
 			h := newFixture(t, guard.Network{})
 			h.install("docs", manifest())

@@ -133,9 +133,10 @@ func (l *loader) readAhead(ctx context.Context, installed []registry.Installatio
 	work.Wait()
 }
 
-// verify reads a whole blob and believes nothing of it but what its signature covers.
+// verify reads a whole blob and believes nothing of it but what its signature covers. Reading it hashes it,
+// so that the store need not.
 func (l *loader) verify(ctx context.Context, digest string) (*servlet, []byte, error) {
-	file, err := l.store.Blob(ctx, digest)
+	file, err := l.whole(ctx, digest)
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading servlet: %w", err)
 	}
@@ -148,9 +149,29 @@ func (l *loader) verify(ctx context.Context, digest string) (*servlet, []byte, e
 		return nil, nil, fmt.Errorf("verifying servlet: %w", err)
 	}
 	if v.Digest() != digest {
-		return nil, nil, errors.New("verifying servlet: it is another file than was asked for")
+		return nil, nil, errors.New("verifying servlet: its file is not what was installed")
 	}
 	return l.keep(digest, v), v.Module(), nil
+}
+
+// maxFile is the largest servlet file that can be installed, in bytes.
+const maxFile = 64 << 20
+
+// whole reads all of a blob.
+func (l *loader) whole(ctx context.Context, digest string) ([]byte, error) {
+	r, err := l.store.OpenBlob(ctx, digest)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close() // it was only read
+	if r.Size() > maxFile {
+		return nil, fmt.Errorf("it has %d bytes, and the most is %d", r.Size(), maxFile)
+	}
+	file := make([]byte, r.Size())
+	if n, err := r.ReadAt(file, 0); n < len(file) {
+		return nil, err
+	}
+	return file, nil
 }
 
 // statement is what is signed about a servlet, read alone or with its module.
