@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
+	"sync"
 	"syscall"
 	"time"
 
@@ -104,8 +106,30 @@ func (a *app) withServer(ctx context.Context, f func(*mcpserver.Server) error) e
 	})
 }
 
+const (
+	startingTime    = 5 * time.Second
+	startingPercent = 400
+)
+
+// easeStart lets the collector of garbage wait while this process starts: what was read then is garbage
+// soon, and collecting it takes a tenth of the time for which the first call waits. It leaves a setting
+// of the user's (GOGC) alone.
+func (a *app) easeStart() (end func()) {
+	if a.getenv("GOGC") != "" {
+		return func() {}
+	}
+	usual := debug.SetGCPercent(startingPercent)
+	restore := sync.OnceFunc(func() { debug.SetGCPercent(usual) })
+	timer := time.AfterFunc(startingTime, restore)
+	return func() {
+		timer.Stop()
+		restore()
+	}
+}
+
 // withHost runs f with a Host over the home, and closes both.
 func (a *app) withHost(ctx context.Context, f func(*registry.Registry, *host.Host) error) error {
+	defer a.easeStart()()
 	return a.withRegistry(func(reg *registry.Registry) error {
 		return a.over(ctx, reg, func(h *host.Host) error { return f(reg, h) })
 	})
