@@ -69,22 +69,22 @@ func (b bomb) read(dir string) (took time.Duration, err error) {
 	m := servlet{alias: "bomb"}.manifest()
 	m.Tools = []json.RawMessage{json.RawMessage(`{"description":"Attacks","name":"go","inputSchema":` + b.schema + `}`)}
 	key := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
-	read := func() error {
+	path := filepath.Join(dir, "bomb.wasm")
+	module := guest(func(*w.Module) []byte { return w.I32(1) })
+	read := func() error { _, err := approval.Read(context.Background(), path); return err }
+	if file, err := capabilities.Seal(module, m, key); err == nil {
+		err = os.WriteFile(path, file, 0o600)
+		if err != nil {
+			return 0, err
+		}
+	} else {
 		m.Publisher = capabilities.FormatPublisher(key.Public().(ed25519.PublicKey))
 		m.Module.SHA256, m.Module.Size = strings.Repeat("0", 64), 1000
 		payload, err := json.Marshal(m)
-		if err == nil {
-			_, err = capabilities.ParseManifest(payload)
-		}
-		return err
-	}
-	path := filepath.Join(dir, "bomb.wasm")
-	module := guest(func(*w.Module) []byte { return w.I32(1) })
-	if file, err := capabilities.Seal(module, m, key); err == nil {
-		if err := os.WriteFile(path, file, 0o600); err != nil {
+		if err != nil {
 			return 0, err
 		}
-		read = func() error { _, err := approval.Read(context.Background(), path); return err }
+		read = func() error { _, err := capabilities.ParseManifest(payload); return err }
 	}
 	began := time.Now()
 	err = read()
