@@ -3,6 +3,7 @@ package codecache_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -134,6 +135,37 @@ func TestWhatIsPutComesBackOrNothingDoes(t *testing.T) {
 	}
 	if left(t, f) != "a" {
 		t.Errorf("left %s", left(t, f))
+	}
+}
+
+// What lies there is run: whoever else could have put it there is kept out, and told apart.
+func TestFolderOfOthersIsRefused(t *testing.T) {
+	for name, row := range map[string]struct {
+		spoil func(dir string) error
+		want  string
+	}{
+		"group may write": {func(dir string) error { return os.Chmod(dir, 0o770) }, " has mode 0770; run chmod 700 on it"},
+		"all may look":    {func(dir string) error { return os.Chmod(dir, 0o705) }, " has mode 0705; run chmod 700 on it"},
+		"a file":          {func(dir string) error { return errors.Join(os.Remove(dir), os.WriteFile(dir, nil, 0o600)) }, ": not a directory"},
+		"a link": {func(dir string) error {
+			return errors.Join(os.Rename(dir, dir+"-real"), os.Symlink(dir+"-real", dir))
+		}, " is not a folder (links are not followed); remove it"},
+		"another user's": {func(dir string) error {
+			return os.Chown(dir, 65534, 65534)
+		}, " belongs to another user; remove it, and it is made again"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if name == "another user's" && os.Geteuid() != 0 {
+				t.Skip("only root can give a folder away")
+			}
+			dir := open(t).Dir()
+			if err := row.spoil(dir); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := codecache.Open(dir); err == nil || !strings.HasPrefix(err.Error(), "opening code cache: ") || !strings.HasSuffix(err.Error(), dir+row.want) {
+				t.Errorf("error %v, want %s", err, row.want)
+			}
+		})
 	}
 }
 
