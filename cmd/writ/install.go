@@ -41,7 +41,9 @@ nothing is asked and nothing is granted that no flag names: show the plan with
 --plan --json, then repeat the command with --approve and the plan's digest.
 No code of the servlet runs before it is approved. Then it is compiled, once,
 and its initialisation runs, refused every request, so that each call can start
-from an image of what it came to; the last line says how calls will start.`,
+from an image of what it came to; the last line says how calls will start. The
+compiled code is kept in the home: at most 2 GiB, what was not used for longest
+goes first, and "writ remove" drops what no other servlet has.`,
 		Example: `  writ install filesystem.wasm --dir docs=notes --tools '*' --plan --json
   writ install weather.wasm --allow api --tools forecast --plan`,
 		RunE: func(cmd *cobra.Command, args []string) error {
