@@ -6,8 +6,8 @@ LDFLAGS   := -s -w
 # testdata is outside ./... by Go's rules; these packages are code all the same.
 PACKAGES  := ./... ./testdata/bench/... ./testdata/client/... ./testdata/guests ./testdata/hostile/... ./testdata/house/... ./testdata/tsclient
 # host/wasm computes and shares nothing: the race detector would find nothing there, and takes five times as long.
-ALONE     := ./cmd/... ./sdk/... ./host/wasm/...
-RACED      = $(filter-out ./...,$(PACKAGES)) ./capabilities/... ./registry/... $(filter-out %/host/wasm %/host/wasm/wasmtest,$(shell $(GO) list ./host/...))
+ALONE     := ./cmd/... ./sdk/... ./host/wasm/... ./testdata/bench/... ./testdata/hostile/...
+RACED      = $(filter-out ./... $(ALONE),$(PACKAGES)) ./capabilities/... ./registry/... $(filter-out %/host/wasm %/host/wasm/wasmtest,$(shell $(GO) list ./host/...))
 TSCLIENT  := $(if $(shell command -v npm),testdata/tsclient/node_modules)
 SCRIPTS   := sdk/toolchain/testdata/packages
 NPM       := $(if $(shell command -v npm),$(SCRIPTS)/node_modules)
