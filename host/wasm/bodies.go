@@ -142,7 +142,25 @@ func (m *module) readLocals(c *cursor, e *effort) {
 	}
 }
 
-// walk adds up the effort. Types, label depths and indices are left to the runtime's validator.
+// enter counts a block, loop or if; loops are those that are open then.
+func (e *effort) enter(op uint32, loops int) {
+	switch op {
+	case opBlock:
+		e.blocks++
+		e.joins++
+	case opIf:
+		e.blocks += blocksOfIf
+		e.joins++
+	case opLoop:
+		e.blocks += blocksOfLoop
+		e.joins += joinsOfLoop
+		e.turns += loops
+		e.loops = max(e.loops, loops)
+	}
+}
+
+// walk adds up the effort; arity is how many results the function has. Types, label depths and indices
+// are left to the runtime's validator.
 func (m *module) walk(c *cursor, e *effort, arity int) {
 	depth, calls, passed := 1, 0, 0
 	call := func(t FuncType) {
@@ -160,15 +178,11 @@ func (m *module) walk(c *cursor, e *effort, arity int) {
 			if depth++; depth-1 > m.limits.nesting {
 				c.failf("nesting: found more than the limit %d", m.limits.nesting)
 			}
-			e.blocks += [...]int{opBlock: 1, opLoop: blocksOfLoop, opIf: blocksOfIf}[c.op]
-			e.joins++
 			if c.op == opLoop {
-				e.joins += joinsOfLoop - 1
 				loops = append(loops, depth)
-				e.turns += len(loops)
-				e.loops = max(e.loops, len(loops))
 				calls++ // of the host, when fuel ran out
 			}
+			e.enter(c.op, len(loops))
 		case opBr, opBrIf:
 			e.blocks += blocksOfBranch
 		case opBrTable:

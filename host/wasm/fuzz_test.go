@@ -68,6 +68,35 @@ func FuzzGate(f *testing.F) {
 	})
 }
 
+// FuzzReadMetered reads anything as a stored module: what it takes it writes again as it was.
+func FuzzReadMetered(f *testing.F) {
+	m := newMachine(f, wazero.NewRuntimeConfigInterpreter())
+	for _, module := range [][]byte{bulkGuest(), w.Random([]byte("a module")), with(func(m *w.Module) { m.Memory(w.AtLeast(1)) })} {
+		form, err := m.meter(module, openRules(module))
+		if err != nil {
+			f.Fatal(err)
+		}
+		stored, err := form.Append(nil)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(stored[:min(len(stored), 10_000)])
+	}
+	f.Fuzz(func(t *testing.T, stored []byte) {
+		form, err := wasm.ReadMetered(stored)
+		if err != nil {
+			return
+		}
+		again, err := form.Append(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if read, err := wasm.ReadMetered(again); err != nil || !wasm.Same(read, form) {
+			t.Errorf("read again: %v", err)
+		}
+	})
+}
+
 // FuzzMeter runs random programs plain and metered: results, traps, memory and globals are the same,
 // and the fuel is the same each time.
 func FuzzMeter(f *testing.F) {
