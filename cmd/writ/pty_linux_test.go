@@ -85,7 +85,7 @@ func (p *terminal) collect() {
 // expect waits until text appears after what was expected before.
 func (p *terminal) expect(text string) {
 	p.t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	for time.Now().Before(deadline) {
 		p.mu.Lock()
 		seen := p.seen.String()
