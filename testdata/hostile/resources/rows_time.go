@@ -1,6 +1,7 @@
 package resources
 
 import (
+	"bytes"
 	"fmt"
 	"time"
 
@@ -68,10 +69,7 @@ func (b *bench) chains() ([]trial, error) {
 	const mib = 16
 	const all = mib << 20
 	element := func(m *w.Module) {
-		var list []byte
-		for range 60_000 {
-			list = append(list, 0) // function 0
-		}
+		list := make([]byte, 60_000) // function 0, again and again
 		m.Table(w.AtLeast(60_000))
 		m.Func("", "", "")
 		m.Elements(w.Code([]byte{1, 1, 0}, w.U32(60_000), list)) // passive
@@ -105,11 +103,15 @@ func (b *bench) chains() ([]trial, error) {
 // loops in every place where guest code runs. The interface has no callback but servlet_reseed, which
 // stands for the allocators of others.
 func (b *bench) loops() ([]trial, error) {
-	in := func(export string, params string) []byte {
+	in := func(export, params, results string) []byte {
 		return guest(func(m *w.Module) []byte {
 			write := output(m)
 			m.Data(0, []byte(ok))
-			f := m.Func(export, params, map[bool]string{true: "i"}[export == "servlet_warm"], forever2(export))
+			body := w.Loop()
+			if results != "" {
+				body = forever()
+			}
+			f := m.Func(export, params, results, body)
 			if export == "" {
 				m.Start(f)
 			}
@@ -126,22 +128,14 @@ func (b *bench) loops() ([]trial, error) {
 		shape{name: "in the entry, of divisions", module: worker(1, func(*w.Module) []byte {
 			return forever(w.I64(1<<62), w.I64(3), w.Op(0x7f), w.I64(7), w.Op(0x7f), w.Drop())
 		}), long: true},
-		shape{name: "in the start function", module: in("", "")},
-		shape{name: "in _initialize", module: in("_initialize", ""), long: true},
-		shape{name: "in servlet_reseed", module: in("servlet_reseed", "II")},
+		shape{name: "in the start function", module: in("", "", "")},
+		shape{name: "in _initialize", module: in("_initialize", "", ""), long: true},
+		shape{name: "in servlet_reseed", module: in("servlet_reseed", "II", "")},
 	)
 	if b.short {
 		return warm, nil
 	}
-	return append(warm, b.warmUp(in("servlet_warm", ""))), nil
-}
-
-// forever2 is the body of a function that never returns, for one that should return something.
-func forever2(export string) []byte {
-	if export == "servlet_warm" {
-		return forever()
-	}
-	return w.Loop()
+	return append(warm, b.warmUp(in("servlet_warm", "", "i"))), nil
 }
 
 // warmUp is a servlet whose warm-up never ends: it is initialised for each call instead, and answers.
@@ -159,7 +153,7 @@ func (b *bench) sleeps() ([]trial, error) {
 		m.Data(16, []byte{1})                                           // monotonic clock
 		m.Data(24, []byte{0, 0xa0, 0xb8, 0x30, 0x46, 0x03, 0x00, 0x00}) // an hour of nanoseconds
 		m.Data(1016, []byte{1})                                         // and far in the future,
-		m.Data(1024, bytesOf(0xff, 7))                                  // as an absolute time
+		m.Data(1024, bytes.Repeat([]byte{0xff}, 7))                     // as an absolute time
 		m.Data(1040, []byte{1})                                         // (the flag)
 	}
 	all := b.endless(1,
@@ -182,11 +176,4 @@ func (b *bench) sleeps() ([]trial, error) {
 		all[i].calls, all[i].parallel = 64, 16 // as many as run at a time of one servlet
 	}
 	return all, nil
-}
-
-func bytesOf(b byte, n int) (p []byte) {
-	for range n {
-		p = append(p, b)
-	}
-	return p
 }

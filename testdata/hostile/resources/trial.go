@@ -53,7 +53,9 @@ func (b *bench) try(t trial, all *figures) error {
 		return err
 	}
 	f, err := b.measure(t, p)
-	if !errors.Is(err, errSilent) {
+	if errors.Is(err, errSilent) {
+		p.kill()
+	} else {
 		err = errors.Join(err, p.end())
 	}
 	all.add(f, t)
