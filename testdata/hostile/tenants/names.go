@@ -17,7 +17,7 @@ var names = attack.Row{
 	ID:    "L144",
 	Title: "names that lead into another's state: ../, null bytes, another's prefix, another's keys",
 	Mutants: []string{
-		"names-control", "names-alias", "names-space", "records-by-space", "config-owner", "guard-config-declared",
+		"names-control", "names-alias", "names-space", "records-by-space", "config-owner",
 	},
 	Run: func(r *attack.Report) {
 		h, err := target.NewHome(host.Config{})
