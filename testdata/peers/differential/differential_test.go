@@ -59,19 +59,20 @@ type outcome struct {
 	results []uint64
 	trap    string
 	state   string
+	cause   error // why it does not start; each runtime has its own words
 }
 
 func (o outcome) equal(p outcome) bool {
 	return o.trap == p.trap && o.state == p.state && same(o.results, p.results)
 }
 
-func (o outcome) String() string { return fmt.Sprintf("%x %s; %s", o.results, o.trap, o.state) }
+func (o outcome) String() string { return fmt.Sprintf("%x %s %v; %s", o.results, o.trap, o.cause, o.state) }
 
 // run makes an instance, calls a function and writes down what came of it.
 func (f form) run(function string, args ...uint64) (o outcome, err error) {
 	in, err := f.begin()
 	if err != nil {
-		return outcome{trap: "does not start"}, nil
+		return outcome{trap: "does not start", cause: err}, nil
 	}
 	defer in.close()
 	results, err := in.call(function, args)

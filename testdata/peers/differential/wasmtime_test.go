@@ -44,6 +44,7 @@ func (p theirProgram) close() { p.module.Close() }
 func (p theirProgram) start() (instance, error) {
 	store := wasmtime.NewStore(p.runtime.engine)
 	linker := wasmtime.NewLinker(p.runtime.engine)
+	defer linker.Close()
 	define := func(module, name string, params []api.ValueType, do func() *wasmtime.Trap) error {
 		var types []*wasmtime.ValType
 		for _, t := range params {
