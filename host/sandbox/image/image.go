@@ -157,20 +157,27 @@ var zeros = make([]byte, max(pageSize, 4096))
 // isZero looks at a page.
 func isZero(p []byte) bool { return bytes.Equal(p, zeros[:len(p)]) }
 
+// same tells whether page is what the image has at that byte. Holes are compared with zeros: to read a hole
+// of a mapped file makes it a page.
+func (im *Image) same(page []byte, at int) bool {
+	if im.holes[at/pageSize] {
+		return isZero(page)
+	}
+	return bytes.Equal(page, im.view[at:at+pageSize])
+}
+
 // mend makes p, a memory of the image's size, the image again. It looks at every page and writes the few
-// that differ: to write them all takes longer, and makes every page of a mapping the memory's own. Holes
-// are compared with zeros: to read a hole of a mapped file makes it a page.
+// that differ: to write them all takes longer, and makes every page of a mapping the memory's own.
 func (im *Image) mend(p []byte) {
 	for i, hole := range im.holes {
-		from := i * pageSize
-		page := p[from : from+pageSize]
+		at := i * pageSize
+		page := p[at : at+pageSize]
 		switch {
-		case !hole:
-			if was := im.view[from : from+pageSize]; !bytes.Equal(page, was) {
-				copy(page, was)
-			}
-		case !isZero(page):
+		case im.same(page, at):
+		case hole:
 			clear(page)
+		default:
+			copy(page, im.view[at:])
 		}
 	}
 }

@@ -12,6 +12,11 @@ import (
 // over them is several times faster than dropping them and faulting them in again.
 const keepResident = 4 << 20
 
+// lookEvery is after how many resets the resident pages are compared with the image. One that two such
+// resets in a row found untouched is dropped: a single call that wrote to much would otherwise make every
+// later reset copy as much. To copy a page takes about a tenth of the time of a fault.
+const lookEvery = 8
+
 // mapping is an address range as large as the memory may get, with the image mapped privately at its
 // bottom: growing never moves it, and a view of one call is never another's.
 type mapping struct {
@@ -19,6 +24,8 @@ type mapping struct {
 	image  *Image // nil: none
 	whole  []byte
 	usable int
+	resets int
+	idle   []bool // by page of the image: resident, and untouched when it was last compared
 }
 
 var _ pages = (*mapping)(nil)
@@ -80,14 +87,56 @@ func (m *mapping) restore(peak int) error {
 	if err != nil { // more ranges than the buffer has
 		return m.drop(0, n)
 	}
+	return m.undo(changed)
+}
+
+// undo makes changed pages the image again.
+func (m *mapping) undo(changed []region) error {
+	m.resets++
+	look := m.resets%lookEvery == 0
 	base, kept := address(m.whole), 0
 	for _, r := range changed {
 		from, to := int(r.start-base), int(r.end-base)
-		if kept += to - from; kept <= keepResident {
+		kept += to - from
+		var err error
+		switch {
+		case kept > keepResident:
+			err = m.drop(from, to)
+		case look:
+			err = m.copyOrDrop(from, to)
+		default:
 			m.copyBack(from, to)
-		} else if err := m.drop(from, to); err != nil {
+		}
+		if err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// copyOrDrop is copyBack for pages that differ from the image, and drops those that did not for long.
+func (m *mapping) copyOrDrop(from, to int) error {
+	if m.idle == nil {
+		m.idle = make([]bool, len(m.image.holes))
+	}
+	for at := from; at < to; {
+		end := at
+		for ; end < to && m.idle[end/pageSize] && m.image.same(m.whole[end:end+pageSize], end); end += pageSize {
+			m.idle[end/pageSize] = false
+		}
+		if end > at {
+			if err := m.drop(at, end); err != nil {
+				return err
+			}
+			at = end
+			continue
+		}
+		untouched := m.image.same(m.whole[at:at+pageSize], at)
+		m.idle[at/pageSize] = untouched
+		if !untouched {
+			m.copyBack(at, at+pageSize)
+		}
+		at += pageSize
 	}
 	return nil
 }
