@@ -17,6 +17,7 @@ func TestImports(t *testing.T) {
 			"github.com/writ-run/writ/capabilities":            "callers, keys, text safe for a terminal",
 			"github.com/writ-run/writ/capabilities/guard":      "the network that a host is given",
 			"github.com/writ-run/writ/capabilities/strictjson": "one reading of arguments",
+			"github.com/writ-run/writ/cmd/clients":             "the files of MCP clients",
 			"github.com/writ-run/writ/host":                    "calls tools",
 			"github.com/writ-run/writ/host/approval":           "plans, asks and installs",
 			"github.com/writ-run/writ/host/approval/screen":    "the width of what is approved",

@@ -111,9 +111,29 @@ done`)
 func shellCommand(ctx context.Context, dir, line string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, "sh", "-c", line)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "PATH="+built.dir+":"+os.Getenv("PATH"), "WRIT_HOME="+filepath.Join(dir, "home"), "GOPROXY=off", "GOWORK=")
+	// A home of its own: an example must not read, let alone change, the clients of whoever runs this.
+	cmd.Env = append(os.Environ(), "PATH="+built.dir+":"+os.Getenv("PATH"), "WRIT_HOME="+filepath.Join(dir, "home"), "GOPROXY=off", "GOWORK=",
+		"HOME="+filepath.Join(filepath.Dir(built.dir), "user"), "XDG_CONFIG_HOME=", "CODEX_HOME=", "CLAUDE_CONFIG_DIR=")
+	for _, name := range []string{"GOCACHE", "GOENV", "GOMODCACHE", "GOPATH"} {
+		cmd.Env = append(cmd.Env, name+"="+goEnv(name))
+	}
 	return cmd
 }
+
+// goEnv is a setting of the Go command as it is outside of the examples.
+var goEnv = func() func(string) string {
+	known := map[string]string{}
+	return func(name string) string {
+		if _, ok := known[name]; !ok {
+			out, err := exec.Command("go", "env", name).Output()
+			if err != nil {
+				panic(err)
+			}
+			known[name] = strings.TrimSpace(string(out))
+		}
+		return known[name]
+	}
+}()
 
 func shell(t *testing.T, dir, line string) {
 	t.Helper()

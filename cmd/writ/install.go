@@ -31,6 +31,7 @@ func (f *installFlags) register(cmd *cobra.Command) {
 
 func (a *app) installVerb() *cobra.Command {
 	var f installFlags
+	var connect []string
 	cmd := &cobra.Command{
 		Use: "install FILE", Args: takes,
 		Short: "Show what a servlet wants, ask, and install what you approve",
@@ -46,11 +47,14 @@ No code of the servlet runs before it is approved.`,
 			if err != nil {
 				return err
 			}
+			if err := checkClients(connect); err != nil {
+				return err
+			}
 			c, err := approval.Read(cmd.Context(), args[0])
 			if err != nil {
 				return usageError{err}
 			}
-			return a.withRegistry(func(reg *registry.Registry) error {
+			err = a.withRegistry(func(reg *registry.Registry) error {
 				d := decision{
 					verb: "install",
 					propose: func(choice approval.Choice) (approval.Plan, error) {
@@ -65,9 +69,14 @@ No code of the servlet runs before it is approved.`,
 				}
 				return a.decide(cmd.Context(), d, choice, f)
 			})
+			if err != nil || f.plan {
+				return err
+			}
+			return a.connectAll(cmd.Context(), connect)
 		},
 	}
 	f.register(cmd)
+	cmd.Flags().StringSliceVar(&connect, "connect", nil, "client to connect once it is installed, by the names of writ connect")
 	cmd.Flags().StringVar(&f.as, "as", "", "name to install it under; it begins the names of its tools")
 	cmd.Flags().BoolVar(&f.dev, "dev", false, "accept a build signed with this machine's development key")
 	return cmd
@@ -177,7 +186,7 @@ func (a *app) sayGranted(verb string, in registry.Installation) error {
 		return a.printJSON(in)
 	}
 	if verb == "install" {
-		a.say("installed %s %s as %s with %s; see them with %s, serve them with %s", in.Name, in.Version, in.Alias, counted(len(in.Grant.Rights.Tools), "tool"), a.command("tools "+in.Alias), a.command("run"))
+		a.say("installed %s %s as %s with %s; see them with %s, let a client use them with %s", in.Name, in.Version, in.Alias, counted(len(in.Grant.Rights.Tools), "tool"), a.command("tools "+in.Alias), a.command("connect CLIENT"))
 		return nil
 	}
 	a.say("granted %s anew: %s", in.Alias, counted(len(in.Grant.Rights.Tools), "tool"))

@@ -94,8 +94,8 @@ touch nothing else.
 	)
 	for group, verbs := range map[string][]*cobra.Command{
 		"use":   {a.installVerb(), a.inspectVerb(), a.listVerb(), a.toolsVerb(), a.callVerb(), a.removeVerb(), a.grantVerb(), a.revokeVerb(), a.configVerb()},
-		"serve": {a.runVerb(), a.serveVerb()},
-		"look":  {a.auditVerb(), a.statusVerb(), a.versionVerb(), a.demoVerb()},
+		"serve": {a.connectVerb(), a.runVerb(), a.serveVerb()},
+		"look":  {a.auditVerb(), a.statusVerb(), a.doctorVerb(), a.versionVerb(), a.demoVerb()},
 		"write": {a.newVerb(), a.buildVerb(), a.keygenVerb(), a.signVerb()},
 	} {
 		for _, v := range verbs {
