@@ -6,6 +6,7 @@
 //	call.go      the order of the steps, and the record before and after
 //	loader.go    servlet file -> verified -> admitted -> compiled, once for all callers
 //	ready.go     what keeps a servlet from running, in one sentence with the command that mends it
+//	secrets.go   what is attached to requests, fetched when it is sent
 //	lanes.go     how many calls run at a time
 //	memory.go    how much memory their guests may have together
 //	recorder.go  effects into the audit
@@ -65,6 +66,8 @@ type store interface {
 	List(ctx context.Context, by capabilities.Caller) ([]registry.Installation, error)
 	Blob(ctx context.Context, digest string) ([]byte, error)
 	Config(ctx context.Context, by capabilities.Caller, alias string) (map[string]string, error)
+	Secrets(ctx context.Context, by capabilities.Caller, alias string) ([]registry.Secret, error)
+	Secret(ctx context.Context, by capabilities.Caller, in registry.Installation, key string) (capabilities.SecretValue, error)
 	Record(ctx context.Context, e registry.Entry, durable bool) error
 	Generation() uint64
 	Watch(ctx context.Context, changed func(generation uint64))

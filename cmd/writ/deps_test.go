@@ -24,6 +24,7 @@ func TestImports(t *testing.T) {
 			"github.com/writ-run/writ/host/mcpserver":          "serves clients",
 			"github.com/writ-run/writ/host/sandbox":            "the engine that a host is given",
 			"github.com/writ-run/writ/registry":                "the home",
+			"github.com/writ-run/writ/registry/vault":          "the system's keyring, which a registry is given",
 			"github.com/writ-run/writ/sdk/toolchain":           "builds servlets",
 			"github.com/writ-run/writ/testdata/client":         "the real client of the demonstration",
 		},

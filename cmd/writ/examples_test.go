@@ -60,10 +60,15 @@ func examples(v *cobra.Command) []string {
 
 // before prepares the folder for the examples of a verb, beyond what exampleFolder does.
 var before = map[string]string{
-	"writ build":        "writ new go weather && cp -r weather/. .",
-	"writ keygen":       "rm publisher.key",
-	"writ install":      "writ remove filesystem --purge && writ remove weather --purge",
-	"writ config unset": "writ config set weather UNITS metric && writ config set weather UNITS metric --space work",
+	"writ build":   "writ new go weather && cp -r weather/. .",
+	"writ keygen":  "rm publisher.key",
+	"writ install": "writ remove filesystem --purge && writ remove weather --purge",
+	// A key in a file, whatever keyring the machine has.
+	"writ secret set":       "writ secret key use file",
+	"writ secret":           "writ secret key use file",
+	"writ secret rm":        "writ secret key use file && for s in default work; do writ secret set weather API_KEY --space $s < token.txt; done",
+	"writ secret key reset": "writ secret key use file",
+	"writ config unset":     "writ config set weather UNITS metric && writ config set weather UNITS metric --space work",
 }
 
 func TestEveryExampleRuns(t *testing.T) {
@@ -100,7 +105,7 @@ func exampleFolder(t *testing.T) string {
 			t.Fatal(err)
 		}
 	}
-	shell(t, dir, `mkdir notes elsewhere && echo hello > notes/today.txt && echo '{"path":"/docs/today.txt"}' > arguments.json
+	shell(t, dir, `mkdir notes elsewhere && echo hello > notes/today.txt && echo '{"path":"/docs/today.txt"}' > arguments.json && echo a-token-of-mine > token.txt
 give() { file=$1; shift; d=$(writ install $file "$@" --plan --json | sed -n 's/.*"digest": "\(.*\)".*/\1/p'); writ install $file "$@" --approve $d; }
 for space in default work; do
   give filesystem.wasm --space $space --dir docs=notes --tools '*' && give weather.wasm --space $space --allow api --tools '*' || exit 1

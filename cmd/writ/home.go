@@ -12,6 +12,7 @@ import (
 	"github.com/writ-run/writ/host/mcpserver"
 	"github.com/writ-run/writ/host/sandbox"
 	"github.com/writ-run/writ/registry"
+	"github.com/writ-run/writ/registry/vault"
 )
 
 // homeDir is the folder that --home, WRIT_HOME or the system's convention names, in that order.
@@ -46,11 +47,21 @@ func (a *app) withRegistry(f func(*registry.Registry) error) error {
 	if err != nil {
 		return err
 	}
-	reg, err := registry.Open(dir, nil)
+	opts := registry.Options{Passphrase: a.askPassphrase()}
+	if a.getenv != nil {
+		opts.Keyring = vault.SystemKeyring(a.getenv)
+	}
+	reg, err := registry.Open(dir, &opts)
 	if err != nil {
 		return err
 	}
-	return errors.Join(f(reg), reg.Close())
+	if a.passphrases != nil {
+		err = reg.UnlockSecrets(context.Background()) // a wrong passphrase is known now, not at some call
+	}
+	if err == nil {
+		err = f(reg)
+	}
+	return errors.Join(err, reg.Close())
 }
 
 // codeCache is the folder of compiled code in a home, or "" where it cannot be: a home that cannot be

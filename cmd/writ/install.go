@@ -66,6 +66,9 @@ No code of the servlet runs before it is approved.`,
 					session: func(cfg approval.SessionConfig) (*approval.Session, approval.Turn, error) {
 						return approval.NewSession(c, approval.Interactive(c.Servlet.Manifest(), choice), cfg)
 					},
+					settle: func(in registry.Installation, ask bool) error {
+						return a.settle(cmd.Context(), reg, c, in, ask)
+					},
 				}
 				return a.decide(cmd.Context(), d, choice, f)
 			})
@@ -88,6 +91,8 @@ type decision struct {
 	propose func(approval.Choice) (approval.Plan, error)
 	commit  func(approval.Choice, string) (registry.Installation, error)
 	session func(approval.SessionConfig) (*approval.Session, approval.Turn, error)
+	// settle sees to what the servlet needs beside the grant; ask says whether a person was asked so far.
+	settle func(in registry.Installation, ask bool) error
 }
 
 // decide shows, asks where there is somebody to ask, and carries out what was approved.
@@ -102,7 +107,7 @@ func (a *app) decide(ctx context.Context, d decision, choice approval.Choice, f 
 		if err != nil {
 			return inputError(err)
 		}
-		return a.sayGranted(d.verb, in)
+		return a.carriedOut(d, in, false)
 	case !a.interactive():
 		return deniedError{fmt.Errorf("not asking: this is not a terminal: show the plan with --plan --json, then repeat the command with --approve DIGEST")}
 	}
@@ -117,7 +122,15 @@ func (a *app) decide(ctx context.Context, d decision, choice approval.Choice, f 
 	if err != nil {
 		return inputError(err)
 	}
-	return a.sayGranted(d.verb, in)
+	return a.carriedOut(d, in, true)
+}
+
+// carriedOut says what was done, and sees to the rest.
+func (a *app) carriedOut(d decision, in registry.Installation, asked bool) error {
+	if err := a.sayGranted(d.verb, in); err != nil {
+		return err
+	}
+	return d.settle(in, asked)
 }
 
 // inputError marks an error as a mistake in what the command line names, unless it is something else.
