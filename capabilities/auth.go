@@ -6,6 +6,13 @@ import (
 	"strings"
 )
 
+// The types of Auth that this Writ builds.
+const (
+	AuthHeader = "header"
+	AuthQuery  = "query"
+	AuthBasic  = "basic"
+)
+
 // authFields lists the fields that each type of Auth has; those that end in "?" may be left out.
 var authFields = map[string][]string{
 	"header": {"name", "value"},
@@ -41,15 +48,21 @@ func (a Auth) check(r *report, path string, secrets []Secret) {
 	if a.Value != "" && (!secretRef.MatchString(a.Value) || strings.ContainsAny(secretRef.ReplaceAllString(a.Value, ""), "{}")) {
 		r.add(path+".value", "want text with \"{secret:KEY}\" and no other braces")
 	}
-	for _, key := range a.secrets() {
+	if a.Type == AuthHeader && tokenForm.MatchString(a.Name) && !ValidAuthHeader(a.Name) {
+		r.add(path+".name", "want a header that carries a key, such as \"Authorization\" or \"X-Api-Key\": this one steers the request")
+	}
+	if a.Type == AuthBasic && strings.Contains(a.User, ":") {
+		r.add(path+".user", "want a user name without \":\", which ends it")
+	}
+	for _, key := range a.Keys() {
 		if !slices.ContainsFunc(secrets, func(s Secret) bool { return s.Key == key && s.Use == SecretEgress }) {
 			r.add(path, "secret %s is not in capabilities.secrets with use \"egress\": add it", quoted(key, 64))
 		}
 	}
 }
 
-// secrets returns the keys of the secrets that a needs. a may be nil.
-func (a *Auth) secrets() []string {
+// Keys returns the keys of the secrets that a needs, each once. a may be nil.
+func (a *Auth) Keys() []string {
 	if a == nil {
 		return nil
 	}
@@ -58,7 +71,34 @@ func (a *Auth) secrets() []string {
 		keys = append(keys, a.Secret)
 	}
 	for _, match := range secretRef.FindAllStringSubmatch(a.Value, -1) {
-		keys = append(keys, match[1])
+		if !slices.Contains(keys, match[1]) {
+			keys = append(keys, match[1])
+		}
 	}
 	return keys
+}
+
+// Expand returns Value with each "{secret:KEY}" replaced by what value returns for KEY, in one pass: a
+// secret that looks like such a reference is not one.
+func (a Auth) Expand(value func(key string) string) string {
+	return secretRef.ReplaceAllStringFunc(a.Value, func(ref string) string {
+		return value(secretRef.FindStringSubmatch(ref)[1])
+	})
+}
+
+// steeringFields are header fields that no key travels in: they frame a request, route it, or say who
+// sent it. A publisher who could set one through a secret would get past the grant.
+var steeringFields = []string{
+	"accept", "accept-encoding", "connection", "content-encoding", "content-length", "content-type", "cookie", "cookie2", "date",
+	"expect", "forwarded", "host", "http2-settings", "keep-alive", "origin", "range", "referer", "te", "trailer",
+	"transfer-encoding", "upgrade", "user-agent", "via",
+}
+
+var steeringPrefixes = []string{"proxy-", "sec-", "x-forward", "x-http-", "x-method-override", "x-original", "x-real", "x-rewrite"}
+
+// ValidAuthHeader says that a secret may be sent in the header field of this name.
+func ValidAuthHeader(name string) bool {
+	lower := strings.ReplaceAll(strings.ToLower(name), "_", "-")
+	return tokenForm.MatchString(name) && !slices.Contains(steeringFields, lower) &&
+		!slices.ContainsFunc(steeringPrefixes, func(p string) bool { return strings.HasPrefix(lower, p) })
 }

@@ -15,10 +15,7 @@ var notBuilt = []struct {
 	{"elicitation", func(m Manifest) []string { return when(m.Capabilities.Elicit != nil, "capabilities.elicit") }},
 	{"capability web", func(m Manifest) []string { return when(m.Capabilities.Web != nil, "capabilities.web") }},
 	{"capability kv", func(m Manifest) []string { return when(m.Capabilities.KV != nil, "capabilities.kv") }},
-	{"secrets", func(m Manifest) []string { return when(len(m.Capabilities.Secrets) > 0, "capabilities.secrets") }},
-	{"auth type header", func(m Manifest) []string { return authOf(m, "header") }},
-	{"auth type query", func(m Manifest) []string { return authOf(m, "query") }},
-	{"auth type basic", func(m Manifest) []string { return authOf(m, "basic") }},
+	{"secrets of use guest", guestSecrets},
 	{"auth type hmac", func(m Manifest) []string { return authOf(m, "hmac") }},
 	{"auth type sigv4", func(m Manifest) []string { return authOf(m, "sigv4") }},
 	{"auth type oauth2", func(m Manifest) []string { return authOf(m, "oauth2") }},
@@ -41,6 +38,16 @@ func when(asked bool, path string) []string {
 		return []string{path}
 	}
 	return nil
+}
+
+func guestSecrets(m Manifest) []string {
+	var paths []string
+	for i, s := range m.Capabilities.Secrets {
+		if s.Use == SecretGuest {
+			paths = append(paths, fmt.Sprintf("capabilities.secrets[%d].use", i))
+		}
+	}
+	return paths
 }
 
 func authOf(m Manifest, kind string) []string {

@@ -56,7 +56,7 @@ func (r Rights) used(m Manifest, tool string) Rights {
 				}
 				put(&out.HTTP, u.id, h)
 				// A secret that the host attaches to this request is used by using the request.
-				for _, key := range h.Auth.secrets() {
+				for _, key := range h.Auth.Keys() {
 					if r.Secret[key] == SecretEgress {
 						put(&out.Secret, key, SecretEgress)
 					}

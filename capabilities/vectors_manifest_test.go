@@ -325,31 +325,37 @@ func limitVectors() []vector {
 	return v
 }
 
-// laterVectors are complete writ/1, which this Writ reads and does not enforce yet.
+// laterVectors are complete writ/1, some of which this Writ reads and does not enforce yet.
 func laterVectors() []vector {
 	var v vectorTable
 	secret := `"secrets":[{"key":"KEY","use":"egress"}]`
-	auth := func(name, auth string) {
-		v.add("later-auth-"+name, "Read, and refused by name.", requests, strings.Replace(service, serviceAll, serviceAll+`,"auth":`+auth, 1)+","+secret)
+	add := func(name, note, auth string) {
+		v.add(name, note, requests, strings.Replace(service, serviceAll, serviceAll+`,"auth":`+auth, 1)+","+secret)
 	}
+	auth := func(name, auth string) { add("auth-"+name, "How a secret is sent.", auth) }
+	later := func(name, auth string) { add("later-auth-"+name, "Read, and refused by name.", auth) }
 	auth("header", `{"type":"header","name":"Authorization","value":"Bearer {secret:KEY}"}`)
 	auth("query", `{"type":"query","name":"key","value":"{secret:KEY}"}`)
 	auth("basic", `{"type":"basic","user":"ana","secret":"KEY"}`)
-	auth("hmac", `{"type":"hmac","name":"X-Signature","secret":"KEY"}`)
-	auth("sigv4", `{"type":"sigv4","name":"s3","user":"AKIA","secret":"KEY","region":"eu-central-1"}`)
-	auth("oauth2", `{"type":"oauth2","secret":"KEY","scopes":"read write"}`)
+	later("hmac", `{"type":"hmac","name":"X-Signature","secret":"KEY"}`)
+	later("sigv4", `{"type":"sigv4","name":"s3","user":"AKIA","secret":"KEY","region":"eu-central-1"}`)
+	later("oauth2", `{"type":"oauth2","secret":"KEY","scopes":"read write"}`)
 	auth("unknown-type", `{"type":"magic"}`)
 	auth("missing-field", `{"type":"header","name":"Authorization"}`)
 	auth("foreign-field", `{"type":"basic","user":"ana","secret":"KEY","region":"x"}`)
 	auth("undeclared-secret", `{"type":"basic","user":"ana","secret":"OTHER"}`)
 	auth("value-without-secret", `{"type":"header","name":"Authorization","value":"Bearer {KEY}"}`)
 	auth("name-splits-header", `{"type":"header","name":"A: b","value":"{secret:KEY}"}`)
+	auth("name-steers", `{"type":"header","name":"Host","value":"{secret:KEY}"}`)
+	auth("name-steers-in-another-spelling", `{"type":"header","name":"x_forwarded_for","value":"{secret:KEY}"}`)
+	auth("user-ends-early", `{"type":"basic","user":"ana:pass","secret":"KEY"}`)
 	v.add("later-params", "Limits per parameter.", requests, strings.Replace(service, serviceAll, serviceAll+`,"params":[{"name":"q","max":10}]`, 1))
 	v.add("later-params-limit-nothing", "A limit that is none.", requests, strings.Replace(service, serviceAll, serviceAll+`,"params":[{"name":"q"}]`, 1))
 	v.add("later-web", "Any public page.", requests, `"web":{"methods":["GET"],"why":"pages"},`+requests)
 	v.add("later-web-post", "Pages are read, never written.", requests, `"web":{"methods":["GET","POST"]},`+requests)
-	v.add("later-secret", "A secret that the host sends.", requests, requests+","+secret)
-	v.add("later-secret-unknown-use", "Neither egress nor guest.", requests, requests+`,"secrets":[{"key":"KEY","use":"print"}]`)
+	v.add("secret", "A secret that the host sends.", requests, requests+","+secret)
+	v.add("later-secret-guest", "A secret that the servlet would hold.", requests, requests+`,"secrets":[{"key":"KEY","use":"guest"}]`)
+	v.add("secret-unknown-use", "Neither egress nor guest.", requests, requests+`,"secrets":[{"key":"KEY","use":"print"}]`)
 	v.add("later-kv", "Data of its own.", requests, requests+`,"kv":{"quota_kb":256,"scope":"caller"}`)
 	v.add("later-kv-scope", "Neither space nor caller.", requests, requests+`,"kv":{"quota_kb":256,"scope":"world"}`)
 	v.add("later-elicit", "Questions to the person.", requests, requests+`,"elicit":{"modes":["form"]}`)

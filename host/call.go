@@ -203,7 +203,7 @@ func (c *call) prepare(ctx context.Context) error {
 		return p.refuse(c.req.Tool)
 	}
 	c.policy = policy
-	return nil
+	return c.opens(ctx)
 }
 
 // load makes sure that the servlet is compiled.
@@ -414,6 +414,7 @@ func (c *call) claims() int64 {
 func (c *call) open() error {
 	w, err := c.host.open(guard.Config{
 		Policy: c.policy, Recorder: c.recorder, Network: c.host.net, State: []string{c.host.store.Home()},
+		Secrets: secrets{c.host.store, c.by, c.in},
 	})
 	if err == nil {
 		c.warden = w

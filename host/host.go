@@ -8,6 +8,7 @@
 //	loader.go    that once for all callers, and unloaded again
 //	prepare.go   the same right after an approval
 //	ready.go     what keeps a servlet from running, in one sentence with the command that mends it
+//	secrets.go   what is attached to requests, fetched when it is sent
 //	lanes.go     how many calls run at a time, and how much memory their guests may have together
 //	limits.go    the codes of limits
 //	recorder.go  effects into the audit
@@ -81,6 +82,8 @@ type store interface {
 	List(ctx context.Context, by capabilities.Caller) ([]registry.Installation, error)
 	OpenBlob(ctx context.Context, digest string) (registry.BlobReader, error)
 	Config(ctx context.Context, by capabilities.Caller, alias string) (map[string]string, error)
+	Secrets(ctx context.Context, by capabilities.Caller, alias string) ([]registry.Secret, error)
+	Secret(ctx context.Context, by capabilities.Caller, in registry.Installation, key string) (capabilities.SecretValue, error)
 	Record(ctx context.Context, e registry.Entry, durable bool) error
 	Generation() uint64
 	Watch(ctx context.Context, changed func(generation uint64))

@@ -20,6 +20,7 @@ import (
 // site is a TLS server on loopback under a public name, and who asked for names.
 type site struct {
 	origin string
+	mux    *http.ServeMux
 	net    guard.Network
 
 	mu     sync.Mutex
@@ -30,6 +31,7 @@ type site struct {
 func newSite(t *testing.T) *site {
 	s := &site{}
 	mux := http.NewServeMux()
+	s.mux = mux
 	mux.HandleFunc("GET /v1/ok", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "weather ", r.URL.RawQuery) })
 	mux.HandleFunc("POST /v1/ok", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "posted") })
 	mux.HandleFunc("GET /v1/near", redirect("/v1/ok"))
@@ -57,6 +59,9 @@ func newSite(t *testing.T) *site {
 	}}
 	return s
 }
+
+// handle adds a page, before anyone asks for it.
+func (s *site) handle(pattern string, page http.HandlerFunc) { s.mux.HandleFunc(pattern, page) }
 
 func redirect(to string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, to, http.StatusFound) }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -151,13 +152,17 @@ func (h *Host) toolsOf(ctx context.Context, by capabilities.Caller, in registry.
 	if err != nil {
 		return nil, err
 	}
+	set, err := h.store.Secrets(ctx, by, in.Alias)
+	if err != nil && !errors.Is(err, registry.ErrNotFound) { // removed meanwhile: the next list is without it
+		return nil, err
+	}
 	// A revoked grant may be empty: what is signed stays visible, and says why it does not run.
 	revoked := in.Revoked && len(in.Grant.Rights.Tools) == 0
 	for _, t := range s.tools {
 		if !revoked && !slices.Contains(in.Grant.Rights.Tools, t.Name) {
 			continue
 		}
-		one, err := h.toolOf(by, in, s, t)
+		one, err := h.toolOf(by, in, s, t, set)
 		if err != nil {
 			h.log.Error("tool left out of the list", "alias", in.Alias, "tool", t.Name, "error", err)
 			continue
@@ -167,7 +172,7 @@ func (h *Host) toolsOf(ctx context.Context, by capabilities.Caller, in registry.
 	return tools, nil
 }
 
-func (h *Host) toolOf(by capabilities.Caller, in registry.Installation, s *servlet, t *tool) (listed, error) {
+func (h *Host) toolOf(by capabilities.Caller, in registry.Installation, s *servlet, t *tool, set []registry.Secret) (listed, error) {
 	name, err := capabilities.ToolName(in.Alias, t.Name)
 	if err != nil {
 		return listed{}, err
@@ -179,6 +184,9 @@ func (h *Host) toolOf(by capabilities.Caller, in registry.Installation, s *servl
 		one.Ready, one.Why = false, p.sentence(name)
 	} else {
 		known = &policy.Rights
+		if p := unsetSecret(in, policy.Rights, set); p != nil {
+			one.Ready, one.Why = false, p.sentence(name)
+		}
 	}
 	one.Definition, err = define(t.Raw, name, known)
 	return one, err

@@ -27,6 +27,7 @@ type boltStore struct {
 	gen    generation
 	seen   fs.FileInfo // guarded by the home's lock; the file as first checked by this process
 	doubt  bool        // guarded by the home's lock; read the whole file before believing it again
+	schema uint64      // guarded by the home's lock; as read last
 	known  bool        // guarded by the home's lock; the schema was read and is one of this Writ's
 }
 
@@ -203,10 +204,12 @@ func (s *boltStore) checkAll(f io.ReaderAt, size int64) error {
 	return err
 }
 
+// checkSchema refuses what a newer Writ wrote, and remembers what an older one did.
 func (s *boltStore) checkSchema(schema uint64) error {
 	if schema > storeSchema {
 		return fmt.Errorf("%w: %s has schema %d, this Writ reads up to %d; use a newer Writ", ErrNewer, s.path(), schema, storeSchema)
 	}
+	s.schema = schema
 	return nil
 }
 

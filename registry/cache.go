@@ -28,6 +28,8 @@ const maxSpaces = 1024
 type spaceView struct {
 	installed map[string]Installation // by alias
 	config    map[string]configRecord // by alias
+	secrets   map[string]secretRecord // by record key
+	vault     *vaultRecord            // nil: no secret was ever set
 }
 
 // spaceView returns the caller's space as the store has it now.
@@ -93,7 +95,7 @@ func (c *cache) load(tx Tx, space string) (*spaceView, error) {
 		}
 		view.config[strings.TrimPrefix(rec.Key, from)] = config
 	}
-	return view, nil
+	return view, view.loadSecrets(tx, space)
 }
 
 // decode spares the decoding of records that did not change: a version is never used twice.

@@ -12,8 +12,12 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// storeSchema is the version of the records that this Writ writes and the newest that it reads.
-const storeSchema = 1
+// storeSchema is the version of the records that this Writ writes and the newest that it reads. An
+// older store is brought to it by upgrade.
+const storeSchema = 2
+
+// kindsSince says with which schema a kind came; those that are not listed came with the first.
+var kindsSince = map[Kind]uint64{KindSecret: 2, KindVault: 2}
 
 // The schema record is the first thing read in a store: without it a file is no store, whatever else
 // it holds, so that an emptied file is never taken for a new store. Its place and form are the same
@@ -69,19 +73,28 @@ func (c *contents) finish() error {
 	if c.schema == 0 {
 		return errors.New("it has no schema, so it is no store")
 	}
-	if want := bucketNames(); !slices.Equal(c.names, want) {
+	if want := bucketNames(c.schema); !slices.Equal(c.names, want) {
 		return fmt.Errorf("it holds %.200q instead of %q", strings.Join(c.names, " "), strings.Join(want, " "))
 	}
 	return nil
 }
 
-func bucketNames() []string {
+// bucketNames are what a store of a schema holds.
+func bucketNames(schema uint64) []string {
 	names := []string{schemaBucket}
 	for _, kind := range Kinds() {
+		if kindsSince[kind] > schema {
+			continue
+		}
 		names = append(names, string(kind))
 	}
 	slices.Sort(names)
 	return names
+}
+
+// sealedSchema is the schema record of this Writ's stores.
+func (s *boltStore) sealedSchema() []byte {
+	return s.sealer.seal(schemaKind, Record{Key: schemaKey, Value: binary.BigEndian.AppendUint64(nil, storeSchema)})
 }
 
 // createStore makes a new store beside its place and puts it there whole, with the home's lock held.
@@ -95,14 +108,13 @@ func (s *boltStore) createStore() error {
 		return fmt.Errorf("making store: %v", err)
 	}
 	err = db.Update(func(tx *bbolt.Tx) error {
-		for _, name := range bucketNames() {
+		for _, name := range bucketNames(storeSchema) {
 			b, err := tx.CreateBucket([]byte(name))
 			if err != nil {
 				return err
 			}
 			if name == schemaBucket {
-				r := Record{Key: schemaKey, Value: binary.BigEndian.AppendUint64(nil, storeSchema)}
-				err = b.Put([]byte(schemaKey), s.sealer.seal(schemaKind, r))
+				err = b.Put([]byte(schemaKey), s.sealedSchema())
 			}
 			if err != nil {
 				return err

@@ -14,6 +14,7 @@ func TestImports(t *testing.T) {
 			"golang.org/x/sys/windows":                         "LockFileEx",
 			"github.com/writ-run/writ/capabilities":            "who calls, and what was granted",
 			"github.com/writ-run/writ/capabilities/strictjson": "one reading of every record",
+			"github.com/writ-run/writ/registry/vault":          "encrypts secrets",
 		},
 		Deny: map[string]string{
 			"net": "state reaches no network", "net/http": "state reaches no network", "os/exec": "no process is started", "unsafe": "nothing here needs it",

@@ -222,3 +222,25 @@ func StoreFileOf(t testing.TB, path string, n int, value string) []byte {
 	}
 	return file
 }
+
+// Downgrade turns a home into one of a Writ of schema 1, which knew no secrets.
+func Downgrade(home string) error {
+	sealer, err := sealerOf(home)
+	if err != nil {
+		return err
+	}
+	db, err := bbolt.Open(filepath.Join(home, storeFile), 0o600, nil)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	return db.Update(func(tx *bbolt.Tx) error {
+		for kind := range kindsSince {
+			if err := tx.DeleteBucket([]byte(kind)); err != nil {
+				return err
+			}
+		}
+		r := Record{Key: schemaKey, Value: binary.BigEndian.AppendUint64(nil, 1)}
+		return tx.Bucket([]byte(schemaBucket)).Put([]byte(schemaKey), sealer.seal(schemaKind, r))
+	})
+}

@@ -153,9 +153,12 @@ func (r *Registry) SetGrant(ctx context.Context, by capabilities.Caller, alias s
 	return in.clone(), nil
 }
 
-// Remove deletes an installation; purge deletes its config values too. The ratchet and the audit stay.
+// Remove deletes an installation; purge deletes its config values and secrets too. The ratchet and the audit stay.
 // A blob that no installation of any space names is deleted.
 func (r *Registry) Remove(ctx context.Context, by capabilities.Caller, alias string, purge bool) error {
+	if purge {
+		r.tryUnlock(ctx)
+	}
 	return r.change(ctx, by, "remove", alias, func(tx Tx) (any, error) {
 		in, err := getInstallation(tx, by.Space, alias)
 		if err != nil {
@@ -166,6 +169,9 @@ func (r *Registry) Remove(ctx context.Context, by capabilities.Caller, alias str
 		}
 		if purge {
 			if err := deleteConfig(tx, by.Space, alias); err != nil {
+				return nil, err
+			}
+			if err := r.deleteSecrets(tx, ownerOf(by), alias); err != nil {
 				return nil, err
 			}
 		}

@@ -62,9 +62,11 @@ func (h *home) loadHomeKey(isNew bool) (homeKey, error) {
 	return homeKey{seal: seal, sign: ed25519.NewKeyFromSeed(sign)}, nil
 }
 
-// readKey reads a small key file that only its owner can read.
-func (h *home) readKey(name string) ([]byte, error) {
-	path := h.file(keyFolder, name)
+// readKey reads a key of the home.
+func (h *home) readKey(name string) ([]byte, error) { return readOwn(h.file(keyFolder, name)) }
+
+// readOwn reads a small key file that only its owner can read.
+func readOwn(path string) ([]byte, error) {
 	info, err := os.Lstat(path)
 	if err != nil {
 		return nil, err

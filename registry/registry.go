@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/writ-run/writ/capabilities"
+	"github.com/writ-run/writ/registry/vault"
 )
 
 // Errors of the registry. Texts that wrap them say what to do.
@@ -37,6 +38,9 @@ var (
 	ErrClosed    = errors.New("registry is closed")
 	ErrAuditFull = errors.New("audit is full")
 	ErrName      = errors.New("not a name") // an alias that nothing could be installed under
+
+	ErrSecretsLocked = errors.New("the secrets are locked")                 // their key is not at hand
+	ErrSecretDamaged = errors.New("the secret was changed outside of Writ") // does not open, or is not the current one
 )
 
 // Options tune Open; nil is fine.
@@ -48,6 +52,12 @@ type Options struct {
 	// zero: 1 GiB. At the limit Record refuses, and so nothing is done any more that it would tell of;
 	// Audit, VerifyAudit and changes of state go on.
 	AuditLimit int64
+
+	// Passphrase is asked for the passphrase of the secrets when one is needed, until it was right
+	// once; fresh asks for a new one. nil: there is nobody to ask.
+	Passphrase func(ctx context.Context, fresh bool) ([]byte, error)
+	// Keyring keeps the key of the secrets where the operator wants that; nil: there is none.
+	Keyring vault.Store
 
 	segmentLimit int64              // bytes of a segment; zero: 64 MiB
 	step         func(point string) // called between the steps that must survive a crash
@@ -61,6 +71,7 @@ type Registry struct {
 	now   func() time.Time
 	cache cache
 	calls callLog
+	vault openVault
 }
 
 // Open opens or makes the home folder (0700) and checks the store in it. An empty, cut or otherwise
@@ -92,6 +103,7 @@ func Open(home string, opts *Options) (*Registry, error) {
 		return nil, err
 	}
 	r := &Registry{home: h, store: store, key: key, now: o.Now}
+	r.vault.providers = vault.Providers{Keyring: o.Keyring, File: keyFiles{h}, Ask: o.Passphrase}
 	r.calls.init(r, o)
 	// The first look proves that the store can be believed; before it nothing is changed.
 	if err := r.dropOrphans(context.Background()); err != nil {
@@ -137,6 +149,8 @@ func openBolt(ctx context.Context, h *home) (*boltStore, homeKey, error) {
 		if err := s.gen.settle(); err != nil {
 			return nil, homeKey{}, err
 		}
+	} else if err := s.upgrade(); err != nil {
+		return nil, homeKey{}, err
 	}
 	return s, key, nil
 }

@@ -110,11 +110,13 @@ const (
 	KindName         Kind = "name"         // by servlet name: the publisher it is pinned to
 	KindAudit        Kind = "audit"        // by number: events that changed state
 	KindCheckpoint   Kind = "checkpoint"   // by chain: signed end of a chain of audit entries
+	KindSecret       Kind = "secret"       // by owner, alias and key: encrypted
+	KindVault        Kind = "vault"        // one: the wrapped key of the secrets, and which are current
 )
 
 // Kinds lists every kind of record.
 func Kinds() []Kind {
-	return []Kind{KindInstallation, KindConfig, KindPublisher, KindName, KindAudit, KindCheckpoint}
+	return []Kind{KindInstallation, KindConfig, KindPublisher, KindName, KindAudit, KindCheckpoint, KindSecret, KindVault}
 }
 
 // Limits of a record.

@@ -19,10 +19,11 @@ const (
 	maxPacked = 8 << 20 // bytes of a body as it arrives
 )
 
-// readAnswer reads a body under its limits. The exchange's deadline runs on, so that a server which
-// sends a byte a second is cut off.
-func readAnswer(ctx context.Context, method string, resp *http.Response) (effect.HTTPResponse, *effect.Error) {
-	answer := effect.HTTPResponse{Status: resp.StatusCode, Header: answerHeader(resp.Header)}
+// readAnswer reads a body under its limits and masks in it, and in the header, the secrets that the
+// call has sent. The exchange's deadline runs on, so that a server which sends a byte a second is cut
+// off.
+func (g *Guard) readAnswer(ctx context.Context, method string, resp *http.Response) (effect.HTTPResponse, *effect.Error) {
+	answer := effect.HTTPResponse{Status: resp.StatusCode, Header: g.masked.header(answerHeader(resp.Header))}
 	if method == http.MethodHead {
 		return answer, nil
 	}
@@ -43,6 +44,9 @@ func readAnswer(ctx context.Context, method string, resp *http.Response) (effect
 		return effect.HTTPResponse{}, cancelled()
 	case err != nil:
 		return effect.HTTPResponse{}, unavailable("the answer broke off or is damaged")
+	}
+	if answer.Body = g.masked.clean(answer.Body); len(answer.Body) > maxAnswer {
+		return effect.HTTPResponse{}, tooLarge() // by the mask, which is longer than what it covers
 	}
 	return answer, nil
 }

@@ -35,6 +35,8 @@ type Config struct {
 	Policy   capabilities.Policy
 	Recorder Recorder
 	Network  Network
+	// Secrets are what grants with auth attach; nil: their requests are refused.
+	Secrets Secrets
 	// State are folders that no grant may overlap: Writ's own home.
 	State []string
 }
@@ -44,6 +46,8 @@ type Config struct {
 type Guard struct {
 	policy  capabilities.Policy
 	network Network
+	secrets Secrets
+	masked  masked // every secret that this call has sent
 	ledger  ledger
 	inodes  maphash.Seed // of this call, so that two calls cannot compare inode numbers
 
@@ -73,6 +77,7 @@ func New(cfg Config) (*Guard, error) {
 	g := &Guard{
 		policy:     cfg.Policy,
 		network:    cfg.Network,
+		secrets:    cfg.Secrets,
 		ledger:     ledger{recorder: cfg.Recorder},
 		inodes:     maphash.MakeSeed(),
 		mounts:     mounts,
@@ -81,6 +86,7 @@ func New(cfg Config) (*Guard, error) {
 	}
 	// What the caller changes after New must not widen a running call.
 	g.policy.Rights.HTTP = maps.Clone(cfg.Policy.Rights.HTTP)
+	g.policy.Rights.Secret = maps.Clone(cfg.Policy.Rights.Secret)
 	g.policy.Rights.Config = slices.Clone(cfg.Policy.Rights.Config)
 	g.policy.Values = maps.Clone(cfg.Policy.Values)
 	g.network.Loopback = slices.Clone(cfg.Network.Loopback)

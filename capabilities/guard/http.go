@@ -72,6 +72,11 @@ func (g *Guard) follow(ctx context.Context, x exchange) (effect.HTTPResponse, *e
 			return effect.HTTPResponse{}, failed
 		}
 		next, redirected, refusal := x.redirect(resp)
+		// The next path is recorded and shown; a server that puts the key there must not have it written
+		// to the audit.
+		if refusal == nil && redirected && g.masked.finds(next.decoded) {
+			refusal = denied("the server redirected to a place that is not granted")
+		}
 		if refusal == nil && redirected && hop == maxRedirects {
 			refusal = &effect.Error{Code: effect.Unavailable, Text: "the server redirected too often"}
 		}
@@ -82,14 +87,14 @@ func (g *Guard) follow(ctx context.Context, x exchange) (effect.HTTPResponse, *e
 		}
 		if !redirected {
 			defer resp.Body.Close()
-			return readAnswer(ctx, x.method, resp)
+			return g.readAnswer(ctx, x.method, resp)
 		}
 		resp.Body.Close()
 		x = next
 	}
 }
 
-// send does one exchange: budget, record, dial.
+// send does one exchange: budget, secrets, record, dial.
 func (g *Guard) send(ctx context.Context, x exchange) (*http.Response, *effect.Error) {
 	if ctx.Err() != nil {
 		return nil, cancelled()
@@ -98,10 +103,17 @@ func (g *Guard) send(ctx context.Context, x exchange) (*http.Response, *effect.E
 	if !g.spent.request(g.policy.Limits.HTTPCalls) {
 		refusal = "the HTTP calls of this call are used up"
 	}
-	switch err := g.decide(ctx, capabilities.KindHTTP, x.method, x.target(), refusal); {
+	var carried credentials
+	within := refusal == ""
+	if within {
+		carried, refusal = g.credentials(ctx, x)
+	}
+	switch err := g.decideSending(ctx, x, carried.keys, refusal); {
 	case err == nil:
-	case refusal != "":
+	case refusal != "" && !within:
 		return nil, &effect.Error{Code: effect.Limit, Text: refusal}
+	case refusal != "":
+		return nil, denied(refusal)
 	case err == errUnrecorded:
 		return nil, &effect.Error{Code: effect.Internal, Text: "the host could not record the request"}
 	case err == errTooMany:
@@ -113,6 +125,7 @@ func (g *Guard) send(ctx context.Context, x exchange) (*http.Response, *effect.E
 	if err != nil {
 		return nil, &effect.Error{Code: effect.Invalid, Text: errURLPath.Error()}
 	}
+	carried.attach(req)
 	var left atomic.Bool
 	trace := &httptrace.ClientTrace{WroteHeaders: func() { left.Store(true) }}
 	resp, err := g.transport(x.capability, x.right).RoundTrip(req.WithContext(httptrace.WithClientTrace(ctx, trace)))
@@ -135,8 +148,8 @@ func (g *Guard) match(req effect.HTTPRequest) (exchange, *effect.Error) {
 	if !granted {
 		return exchange{}, denied("this http capability is not granted")
 	}
-	if right.Auth != nil || len(right.Params) > 0 {
-		return exchange{}, &effect.Error{Code: effect.Unsupported, Text: "this grant needs auth or parameter limits, which this Writ does not build yet"}
+	if len(right.Params) > 0 {
+		return exchange{}, &effect.Error{Code: effect.Unsupported, Text: "this grant needs parameter limits, which this Writ does not build yet"}
 	}
 	to, ok := parseOrigin(right.Origin)
 	if !ok {
@@ -157,6 +170,9 @@ func (g *Guard) match(req effect.HTTPRequest) (exchange, *effect.Error) {
 	}
 	header, refusal := requestHeader(req.Header)
 	if refusal != nil {
+		return exchange{}, refusal
+	}
+	if refusal := forged(right.Auth, header, req.Query); refusal != nil {
 		return exchange{}, refusal
 	}
 	if len(req.Body) > maxRequestBody {

@@ -3,6 +3,7 @@ package guard
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,6 +20,7 @@ type Event struct {
 	Target   string    `json:"target"`           // capability id and guest-side name; never a host path or a secret
 	Decision string    `json:"decision"`         // "allow", "deny", or "unknown" after an "allow" of which no one knows what it came to
 	Reason   string    `json:"reason,omitempty"` // rule that denied, or why it is unknown
+	Secret   string    `json:"secret,omitempty"` // keys of the secrets that the host attaches, with commas; never a value
 	// Repeated is how often the refusal recorded last was asked for again without anything else in
 	// between; such an event stands for all of them. What is allowed has an event each time.
 	Repeated int `json:"repeated,omitempty"`
@@ -68,6 +70,13 @@ type look struct{ action, target string }
 // rule that denies; empty allows.
 func (g *Guard) decide(ctx context.Context, kind capabilities.Kind, action, target, refusal string) error {
 	return g.settle(g.ledger.record(ctx, newEvent(kind, action, target, refusal), false), refusal)
+}
+
+// decideSending is decide for an exchange, with the keys of the secrets that go with it.
+func (g *Guard) decideSending(ctx context.Context, x exchange, keys []string, refusal string) error {
+	e := newEvent(capabilities.KindHTTP, x.method, x.target(), refusal)
+	e.Secret = strings.Join(keys, ",")
+	return g.settle(g.ledger.record(ctx, e, false), refusal)
 }
 
 // decideLook is decide for an effect that tells a name and what it stands for. In one call it is
@@ -130,7 +139,7 @@ func (l *ledger) record(ctx context.Context, e Event, once bool) error {
 	if err := l.endRepeats(ctx); err != nil {
 		return err
 	}
-	l.recorded += eventCost + len(e.Action) + len(e.Target) + len(e.Reason)
+	l.recorded += eventCost + len(e.Action) + len(e.Target) + len(e.Reason) + len(e.Secret)
 	if l.full = l.recorded > maxRecorded; l.full {
 		e.Decision, e.Reason = "deny", errTooMany.Error()
 	}

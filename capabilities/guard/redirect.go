@@ -12,8 +12,8 @@ import (
 
 // redirect returns the exchange that an answer asks for next. It is held against the same grant as the
 // first one: a granted server that redirects to the host's own network, to another port or to a path
-// that was not granted gets nothing followed. Headers, credentials among them, stay with the origin,
-// since no hop can leave it.
+// that was not granted gets nothing followed. Headers stay with the origin,
+// since no hop can leave it; secrets are attached to each hop anew.
 func (x exchange) redirect(resp *http.Response) (next exchange, redirected bool, refusal *effect.Error) {
 	location := resp.Header.Get("Location")
 	switch resp.StatusCode {
@@ -73,5 +73,9 @@ func (x *exchange) move(location string) bool {
 		return false
 	}
 	x.path, x.decoded, x.query = canonical, decoded, u.RawQuery
+	if auth := x.right.Auth; auth != nil && auth.Type == capabilities.AuthQuery {
+		// The server repeats the address that it was asked for: the host attaches the secret anew.
+		x.query = withoutParameter(x.query, auth.Name)
+	}
 	return true
 }

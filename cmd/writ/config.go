@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -89,8 +90,8 @@ func (a *app) configSetVerb() *cobra.Command {
 				if err := a.mustDeclare(cmd, reg, alias, key); err != nil {
 					return err
 				}
-				if err := capabilities.CleanText(value); err != nil || len(value) > maxConfigValue || strings.ContainsAny(value, "\n\t") {
-					return usagef("setting %s: a value is one line of at most %d bytes, without control and hidden characters", key, maxConfigValue)
+				if err := checkConfigValue(value); err != nil {
+					return usagef("setting %s: %w", key, err)
 				}
 				if err := reg.SetConfig(cmd.Context(), a.caller(), alias, key, value); err != nil {
 					return err
@@ -99,6 +100,13 @@ func (a *app) configSetVerb() *cobra.Command {
 			})
 		},
 	}
+}
+
+func checkConfigValue(value string) error {
+	if err := capabilities.CleanText(value); err != nil || len(value) > maxConfigValue || strings.ContainsAny(value, "\n\t") {
+		return fmt.Errorf("a value is one line of at most %d bytes, without control and hidden characters", maxConfigValue)
+	}
+	return nil
 }
 
 func (a *app) configUnsetVerb() *cobra.Command {

@@ -60,11 +60,16 @@ func examples(v *cobra.Command) []string {
 
 // before prepares the folder for the examples of a verb, beyond what exampleFolder does.
 var before = map[string]string{
-	"writ build":        "writ new go weather && cp -r weather/. .",
-	"writ keygen":       "rm publisher.key",
-	"writ test":         "writ new typescript weather && cp -r weather/. .",
-	"writ install":      "writ remove filesystem --purge && writ remove weather --purge",
-	"writ config unset": "writ config set weather UNITS metric && writ config set weather UNITS metric --space work",
+	"writ build":   "writ new go weather && cp -r weather/. .",
+	"writ keygen":  "rm publisher.key",
+	"writ install": "writ remove filesystem --purge && writ remove weather --purge",
+	"writ test":    "writ new typescript weather && cp -r weather/. .",
+	// A key in a file, whatever keyring the machine has.
+	"writ secret set":       "writ secret key use file",
+	"writ secret":           "writ secret key use file",
+	"writ secret rm":        "writ secret key use file && for s in default work; do writ secret set weather API_KEY --space $s < token.txt; done",
+	"writ secret key reset": "writ secret key use file",
+	"writ config unset":     "writ config set weather UNITS metric && writ config set weather UNITS metric --space work",
 }
 
 func TestEveryExampleRuns(t *testing.T) {
@@ -104,7 +109,7 @@ func exampleFolder(t *testing.T) string {
 	if err := warm(filepath.Join(dir, "home")); err != nil {
 		t.Fatal(err)
 	}
-	shell(t, dir, `mkdir notes elsewhere && echo hello > notes/today.txt && echo '{"path":"/docs/today.txt"}' > arguments.json
+	shell(t, dir, `mkdir notes elsewhere && echo hello > notes/today.txt && echo '{"path":"/docs/today.txt"}' > arguments.json && echo a-token-of-mine > token.txt
 give() { file=$1; shift; d=$(writ install $file "$@" --plan --json | sed -n 's/.*"digest": "\(.*\)".*/\1/p'); writ install $file "$@" --approve $d; }
 for space in default work; do
   give filesystem.wasm --space $space --dir docs=notes --tools '*' && give weather.wasm --space $space --allow api --tools '*' || exit 1
@@ -115,9 +120,29 @@ done`)
 func shellCommand(ctx context.Context, dir, line string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, "sh", "-c", line)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "PATH="+built.dir+":"+os.Getenv("PATH"), "WRIT_HOME="+filepath.Join(dir, "home"), "GOPROXY=off", "GOWORK=")
+	// A home of its own: an example must not read, let alone change, the clients of whoever runs this.
+	cmd.Env = append(os.Environ(), "PATH="+built.dir+":"+os.Getenv("PATH"), "WRIT_HOME="+filepath.Join(dir, "home"), "GOPROXY=off", "GOWORK=",
+		"HOME="+filepath.Join(filepath.Dir(built.dir), "user"), "XDG_CONFIG_HOME=", "CODEX_HOME=", "CLAUDE_CONFIG_DIR=")
+	for _, name := range []string{"GOCACHE", "GOENV", "GOMODCACHE", "GOPATH"} {
+		cmd.Env = append(cmd.Env, name+"="+goEnv(name))
+	}
 	return cmd
 }
+
+// goEnv is a setting of the Go command as it is outside of the examples.
+var goEnv = func() func(string) string {
+	known := map[string]string{}
+	return func(name string) string {
+		if _, ok := known[name]; !ok {
+			out, err := exec.Command("go", "env", name).Output()
+			if err != nil {
+				panic(err)
+			}
+			known[name] = strings.TrimSpace(string(out))
+		}
+		return known[name]
+	}
+}()
 
 func shell(t *testing.T, dir, line string) {
 	t.Helper()

@@ -69,13 +69,14 @@ func statusOf(err error) int {
 }
 
 // storeFailures are a store that cannot be used.
-var storeFailures = []error{registry.ErrLocked, registry.ErrDamaged, registry.ErrNewer, registry.ErrReadOnly, registry.ErrUnsafe}
+var storeFailures = []error{registry.ErrLocked, registry.ErrDamaged, registry.ErrNewer, registry.ErrReadOnly, registry.ErrUnsafe, registry.ErrSecretDamaged}
 
 // refusals are what Writ refuses although the command line is right.
 var refusals = []error{
 	approval.ErrPlanChanged, approval.ErrDanger, approval.ErrNeedsApproval,
 	registry.ErrPublisher, registry.ErrRollback, registry.ErrConflict,
 	capabilities.ErrUnsigned, capabilities.ErrSignature, capabilities.ErrModule, capabilities.ErrNotGranted,
+	registry.ErrSecretsLocked,
 }
 
 func isAny(err error, targets ...error) bool {

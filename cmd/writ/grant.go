@@ -40,6 +40,9 @@ asked, or needs --approve with the digest of its plan, as with install.`,
 						return approval.Regrant(cmd.Context(), reg, a.caller(), args[0], choice, digest)
 					},
 				}
+				d.settle = func(in registry.Installation, ask bool) error {
+					return a.settle(cmd.Context(), reg, c, in, ask)
+				}
 				choice, err := changed(approval.ChoiceOf(c.Servlet.Manifest(), in), named, deny)
 				if err != nil {
 					return err

@@ -16,6 +16,7 @@ import (
 	"github.com/writ-run/writ/host/mcpserver"
 	"github.com/writ-run/writ/host/sandbox"
 	"github.com/writ-run/writ/registry"
+	"github.com/writ-run/writ/registry/vault"
 )
 
 // homeDir is the folder that --home, WRIT_HOME or the system's convention names, in that order.
@@ -50,11 +51,21 @@ func (a *app) withRegistry(f func(*registry.Registry) error) error {
 	if err != nil {
 		return err
 	}
-	reg, err := registry.Open(dir, nil)
+	opts := registry.Options{Passphrase: a.askPassphrase()}
+	if a.getenv != nil {
+		opts.Keyring = vault.SystemKeyring(a.getenv)
+	}
+	reg, err := registry.Open(dir, &opts)
 	if err != nil {
 		return err
 	}
-	return errors.Join(f(reg), reg.Close())
+	if a.passphrases != nil {
+		err = reg.UnlockSecrets(context.Background()) // a wrong passphrase is known now, not at some call
+	}
+	if err == nil {
+		err = f(reg)
+	}
+	return errors.Join(err, reg.Close())
 }
 
 // codeCache is the folder of compiled code in a home, or "" in a home that cannot be written, which still
@@ -80,7 +91,7 @@ func (a *app) newEngine(ctx context.Context, reg *registry.Registry) (*sandbox.E
 const closeWait = 5 * time.Second
 
 // withTools runs f with what is installed in the space and the tools that clients see of it.
-func (a *app) withTools(ctx context.Context, f func(*host.Host, []registry.Installation, []host.Tool) error) error {
+func (a *app) withTools(ctx context.Context, f func(*registry.Registry, *host.Host, []registry.Installation, []host.Tool) error) error {
 	return a.withHost(ctx, func(reg *registry.Registry, h *host.Host) error {
 		all, err := reg.List(ctx, a.caller())
 		if err != nil {
@@ -90,7 +101,7 @@ func (a *app) withTools(ctx context.Context, f func(*host.Host, []registry.Insta
 		if err != nil {
 			return err
 		}
-		return f(h, all, tools)
+		return f(reg, h, all, tools)
 	})
 }
 

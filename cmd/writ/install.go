@@ -32,6 +32,7 @@ func (f *installFlags) register(cmd *cobra.Command) {
 
 func (a *app) installVerb() *cobra.Command {
 	var f installFlags
+	var connect []string
 	cmd := &cobra.Command{
 		Use: "install FILE", Args: takes,
 		Short: "Show what a servlet wants, ask, and install what you approve",
@@ -51,11 +52,14 @@ goes first, and "writ remove" drops what no other servlet has.`,
 			if err != nil {
 				return err
 			}
+			if err := checkClients(connect); err != nil {
+				return err
+			}
 			c, err := approval.Read(cmd.Context(), args[0])
 			if err != nil {
 				return usageError{err}
 			}
-			return a.withRegistry(func(reg *registry.Registry) error {
+			err = a.withRegistry(func(reg *registry.Registry) error {
 				d := decision{
 					verb: "install",
 					propose: func(choice approval.Choice) (approval.Plan, error) {
@@ -67,6 +71,9 @@ goes first, and "writ remove" drops what no other servlet has.`,
 					session: func(cfg approval.SessionConfig) (*approval.Session, approval.Turn, error) {
 						return approval.NewSession(c, approval.Interactive(c.Servlet.Manifest(), choice), cfg)
 					},
+					settle: func(in registry.Installation, ask bool) error {
+						return a.settle(cmd.Context(), reg, c, in, ask)
+					},
 				}
 				if f.plan {
 					return a.decide(cmd.Context(), d, choice, f)
@@ -77,9 +84,14 @@ goes first, and "writ remove" drops what no other servlet has.`,
 					return a.decide(cmd.Context(), d, choice, f)
 				})
 			})
+			if err != nil || f.plan {
+				return err
+			}
+			return a.connectAll(cmd.Context(), connect)
 		},
 	}
 	f.register(cmd)
+	cmd.Flags().StringSliceVar(&connect, "connect", nil, "client to connect once it is installed, by the names of writ connect")
 	cmd.Flags().StringVar(&f.as, "as", "", "name to install it under; it begins the names of its tools")
 	cmd.Flags().BoolVar(&f.dev, "dev", false, "accept a build signed with this machine's development key")
 	return cmd
@@ -92,6 +104,8 @@ type decision struct {
 	commit  func(approval.Choice, string) (registry.Installation, error)
 	session func(approval.SessionConfig) (*approval.Session, approval.Turn, error)
 	prepare func(registry.Installation) (approval.Start, error) // nil: nothing is new to run
+	// settle sees to what the servlet needs beside the grant; ask says whether a person was asked so far.
+	settle func(in registry.Installation, ask bool) error
 }
 
 // decide shows, asks where there is somebody to ask, and carries out what was approved.
@@ -106,7 +120,7 @@ func (a *app) decide(ctx context.Context, d decision, choice approval.Choice, f 
 		if err != nil {
 			return inputError(err)
 		}
-		return a.carriedOut(d, in)
+		return a.carriedOut(d, in, false)
 	case !a.interactive():
 		return deniedError{fmt.Errorf("not asking: this is not a terminal: show the plan with --plan --json, then repeat the command with --approve DIGEST")}
 	}
@@ -121,27 +135,36 @@ func (a *app) decide(ctx context.Context, d decision, choice approval.Choice, f 
 	if err != nil {
 		return inputError(err)
 	}
-	return a.carriedOut(d, in)
+	return a.carriedOut(d, in, true)
 }
 
-// carriedOut says what was done, and prepares what may run from now on.
-func (a *app) carriedOut(d decision, in registry.Installation) error {
-	if d.prepare == nil {
-		return a.sayGranted(d.verb, in)
-	}
+// carriedOut says what was done, and sees to the rest: what the servlet needs beside its grant, and what
+// may run from now on. asked says whether a person was asked so far.
+func (a *app) carriedOut(d decision, in registry.Installation, asked bool) error {
 	if !a.json { // before anything that takes its time
 		if err := a.sayGranted(d.verb, in); err != nil {
 			return err
 		}
 	}
-	start, err := d.prepare(in)
-	if a.json {
-		return errors.Join(a.printJSON(installation{in, start}), err)
-	}
-	if err == nil {
+	unsettled := d.settle(in, asked)
+	start, err := d.prepared(in)
+	switch {
+	case a.json && d.prepare == nil:
+		err = a.sayGranted(d.verb, in)
+	case a.json:
+		err = errors.Join(a.printJSON(installation{in, start}), err)
+	case err == nil && d.prepare != nil:
 		a.say("%s", sayStart(in.Alias, start))
 	}
-	return err
+	return errors.Join(unsettled, err)
+}
+
+// prepared is what came of prepare.
+func (d decision) prepared(in registry.Installation) (approval.Start, error) {
+	if d.prepare == nil {
+		return approval.Start{}, nil
+	}
+	return d.prepare(in)
 }
 
 // installation is what `writ install --json` prints.
@@ -216,7 +239,7 @@ func (a *app) sayGranted(verb string, in registry.Installation) error {
 		return a.printJSON(in)
 	}
 	if verb == "install" {
-		a.say("installed %s %s as %s with %s; see them with %s, serve them with %s", in.Name, in.Version, in.Alias, counted(len(in.Grant.Rights.Tools), "tool"), a.command("tools "+in.Alias), a.command("run"))
+		a.say("installed %s %s as %s with %s; see them with %s, let a client use them with %s", in.Name, in.Version, in.Alias, counted(len(in.Grant.Rights.Tools), "tool"), a.command("tools "+in.Alias), a.command("connect CLIENT"))
 		return nil
 	}
 	a.say("granted %s anew: %s", in.Alias, counted(len(in.Grant.Rights.Tools), "tool"))

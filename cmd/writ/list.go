@@ -36,7 +36,7 @@ func (a *app) listVerb() *cobra.Command {
 		Short:   "List the installed servlets",
 		Example: "  writ list\n  writ list --json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withTools(cmd.Context(), func(h *host.Host, all []registry.Installation, tools []host.Tool) error {
+			return a.withTools(cmd.Context(), func(_ *registry.Registry, h *host.Host, all []registry.Installation, tools []host.Tool) error {
 				why := map[string]string{}
 				for _, n := range notReady(tools) {
 					why[n.Alias] = n.Why

@@ -35,8 +35,12 @@ type app struct {
 	homeFlag string
 	space    string
 	json     bool
-	serving  bool // warnings go to the log
-	began    bool // a verb's own code was reached: errors before that are usage
+	// passphraseFD names the file descriptor that the passphrase of the secrets is read from; "": none.
+	passphraseFD string
+	passphrases  *os.File // the same, opened
+
+	serving bool // warnings go to the log
+	began   bool // a verb's own code was reached: errors before that are usage
 }
 
 // run executes one command line and returns its exit status.
@@ -74,7 +78,7 @@ touch nothing else.
 			if err := capabilities.ValidSpace(a.space); err != nil {
 				return usagef("--space %q: %w", a.space, err)
 			}
-			return nil
+			return a.openPassphrases()
 		},
 	}
 	root.SetFlagErrorFunc(flagError)
@@ -85,6 +89,7 @@ touch nothing else.
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.homeFlag, "home", "", "folder that holds everything Writ keeps (default $WRIT_HOME, else the system's data folder)")
 	flags.StringVar(&a.space, "space", capabilities.DefaultSpace, "space to work in")
+	flags.StringVar(&a.passphraseFD, "passphrase-fd", "", "file descriptor to read the passphrase of the secrets from, for those behind one")
 	flags.BoolVar(&a.json, "json", false, "print JSON")
 	root.AddGroup(
 		&cobra.Group{ID: "use", Title: "Use servlets:"},
@@ -93,9 +98,9 @@ touch nothing else.
 		&cobra.Group{ID: "write", Title: "Write servlets:"},
 	)
 	for group, verbs := range map[string][]*cobra.Command{
-		"use":   {a.installVerb(), a.inspectVerb(), a.listVerb(), a.toolsVerb(), a.callVerb(), a.removeVerb(), a.grantVerb(), a.revokeVerb(), a.configVerb()},
-		"serve": {a.runVerb(), a.serveVerb()},
-		"look":  {a.auditVerb(), a.statusVerb(), a.versionVerb(), a.demoVerb()},
+		"use":   {a.installVerb(), a.inspectVerb(), a.listVerb(), a.toolsVerb(), a.callVerb(), a.removeVerb(), a.grantVerb(), a.revokeVerb(), a.configVerb(), a.secretVerb()},
+		"serve": {a.connectVerb(), a.runVerb(), a.serveVerb()},
+		"look":  {a.auditVerb(), a.statusVerb(), a.doctorVerb(), a.versionVerb(), a.demoVerb()},
 		"write": {a.newVerb(), a.buildVerb(), a.testVerb(), a.keygenVerb(), a.signVerb()},
 	} {
 		for _, v := range verbs {

@@ -199,3 +199,40 @@ func TestRefusingAndHangingUpInstallNothing(t *testing.T) {
 		})
 	}
 }
+
+// After the approval the secrets are asked for, hidden and skippable, and set at once.
+func TestInstallAsksForSecrets(t *testing.T) {
+	home := filepath.Join(t.TempDir(), "home")
+	if out, err := exec.Command(built.writ, "--home", home, "secret", "key", "use", "file").CombinedOutput(); err != nil {
+		t.Fatal(string(out))
+	}
+	p := openTerminal(t, "", home, "install", built.weather, "--allow", "account")
+	p.expect(prompt)
+	p.send("acme/weather")
+	p.expect("API_KEY (it says: \"from your account page\"), hidden, Enter to skip: ")
+	p.send("pässword")
+	p.expect("plain ASCII")
+	p.expect("Enter to skip: ")
+	p.send("canary-typed-here")
+	p.exits(exitOK)
+	if seen := p.seen.String(); strings.Contains(seen, "canary") || strings.Contains(seen, "pässword") {
+		t.Errorf("the terminal shows what was typed:\n%s", seen)
+	}
+	out, err := exec.Command(built.writ, "--home", home, "secret", "list", "--json").Output()
+	if err != nil || !strings.Contains(string(out), `"set": true`) {
+		t.Errorf("%v %s", err, out)
+	}
+	p = openTerminal(t, "", home, "install", built.weather, "--allow", "account", "--as", "second")
+	p.expect(prompt)
+	p.send("acme/weather")
+	p.expect("hidden, Enter to skip: ")
+	p.send("")
+	p.expect("second needs API_KEY: set it with `writ secret set second API_KEY`")
+	p.exits(exitOK)
+	p = openTerminal(t, "", home, "secret", "set", "second", "API_KEY")
+	p.expect("API_KEY: ")
+	if _, err := io.WriteString(p.master, "\x03"); err != nil { // an interrupt
+		t.Fatal(err)
+	}
+	p.exits(exitUsage)
+}

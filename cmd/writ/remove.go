@@ -35,7 +35,7 @@ func (a *app) removeVerb() *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().BoolVar(&purge, "purge", false, "delete its configuration too")
+	cmd.Flags().BoolVar(&purge, "purge", false, "delete its configuration and secrets too")
 	return cmd
 }
 

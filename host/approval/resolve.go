@@ -3,7 +3,6 @@ package approval
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/writ-run/writ/capabilities"
 )
@@ -109,6 +108,9 @@ func (r *resolution) sites(m capabilities.Manifest, choice Choice) error {
 			r.lacks("http "+h.ID, "--allow "+h.ID)
 			continue
 		}
+		if h.Auth != nil && h.Auth.Type == capabilities.AuthQuery {
+			r.warnings = append(r.warnings, fmt.Sprintf("The secret for %s goes into the addresses of requests (%s=...), which servers and proxies log.", host(origin), capabilities.Printable(h.Auth.Name, 64)))
+		}
 		if r.rights.HTTP == nil {
 			r.rights.HTTP = make(map[string]capabilities.HTTPRight)
 		}
@@ -158,7 +160,7 @@ func (r *resolution) rest(m capabilities.Manifest, choice Choice) {
 // injects says that a request which was given carries the secret.
 func (r *resolution) injects(key string) bool {
 	for _, h := range r.rights.HTTP {
-		if h.Auth != nil && (h.Auth.Secret == key || strings.Contains(h.Auth.Value, "{secret:"+key+"}")) {
+		if slices.Contains(h.Auth.Keys(), key) {
 			return true
 		}
 	}

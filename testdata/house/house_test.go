@@ -28,6 +28,9 @@ var owners = map[string]string{
 	"github.com/spf13/cobra":                     "cmd/writ",
 	"github.com/spf13/pflag":                     "cmd/writ",
 	"golang.org/x/term":                          "cmd/writ",
+	"github.com/tailscale/hujson":                "cmd/clients/config",
+	"github.com/pelletier/go-toml/":              "cmd/clients/config",
+	"go.yaml.in/yaml/":                           "cmd/clients/config",
 	"github.com/rogpeppe/go-internal/testscript": "", // tests only
 }
 

@@ -5,11 +5,16 @@
 package main
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
+	"runtime"
+	"slices"
 	"strings"
 	"time"
+	"unsafe"
 
 	"github.com/writ-run/writ/testdata/guests/abi"
 )
@@ -49,6 +54,9 @@ func call() int32 {
 		return answer(fmt.Sprint(value, " ", code), nil)
 	case "fetch":
 		return answer(fetch(in))
+	case "search":
+		body, err := fetch(in)
+		return answer(fmt.Sprint(search(in.Raw), " ", body), err)
 	case "say", "typed":
 		abi.Output([]byte(in.Raw))
 		return 0
@@ -110,4 +118,40 @@ func act(in arguments) int32 {
 		return 7
 	}
 	return answer("done", nil)
+}
+
+// search looks through all of this guest's memory for texts, given in hex with every bit flipped so
+// that the question is not its own answer, and tells which of them it found.
+func search(flipped string) []int {
+	var texts [][]byte
+	starts := [256][]int{}
+	for i, word := range strings.Fields(flipped) {
+		text, _ := hex.DecodeString(word)
+		texts = append(texts, text)
+		starts[text[0]] = append(starts[text[0]], i)
+	}
+	// Memory is one piece from zero: below the end of a new, large allocation everything can be read.
+	top := make([]byte, 1<<20)
+	const first = 1 << 12
+	end := uintptr(unsafe.Pointer(unsafe.SliceData(top))) + uintptr(len(top))
+	memory := unsafe.Slice((*byte)(unsafe.Pointer(uintptr(first))), end-first)
+	found := map[int]bool{}
+	for at, b := range memory {
+		for _, i := range starts[^b] {
+			if n := len(texts[i]); at+n <= len(memory) && flippedEqual(memory[at:at+n], texts[i]) {
+				found[i] = true
+			}
+		}
+	}
+	runtime.KeepAlive(top)
+	return slices.Sorted(maps.Keys(found))
+}
+
+func flippedEqual(text, flipped []byte) bool {
+	for i, b := range text {
+		if ^b != flipped[i] {
+			return false
+		}
+	}
+	return true
 }
