@@ -12,10 +12,13 @@ import (
 // over them is several times faster than dropping them and faulting them in again.
 const keepResident = 4 << 20
 
-// lookEvery is after how many resets the resident pages are compared with the image. One that two such
-// resets in a row found untouched is dropped: a single call that wrote to much would otherwise make every
-// later reset copy as much. To copy a page takes about a tenth of the time of a fault.
-const lookEvery = 8
+// At every lookEvery-th reset the resident pages are compared with the image, and one that was untouched at
+// idleLooks of them in a row is dropped: a single call that wrote to much would otherwise make every later
+// reset copy as much. To keep a page for so long takes about the time of one fault.
+const (
+	lookEvery = 8
+	idleLooks = 4
+)
 
 // mapping is an address range as large as the memory may get, with the image mapped privately at its
 // bottom: growing never moves it, and a view of one call is never another's.
@@ -25,7 +28,7 @@ type mapping struct {
 	whole  []byte
 	usable int
 	resets int
-	idle   []bool // by page of the image: resident, and untouched when it was last compared
+	idle   []uint8 // by page of the image: at how many looks in a row it was untouched
 }
 
 var _ pages = (*mapping)(nil)
@@ -117,12 +120,12 @@ func (m *mapping) undo(changed []region) error {
 // copyOrDrop is copyBack for pages that differ from the image, and drops those that did not for long.
 func (m *mapping) copyOrDrop(from, to int) error {
 	if m.idle == nil {
-		m.idle = make([]bool, len(m.image.holes))
+		m.idle = make([]uint8, len(m.image.holes))
 	}
 	for at := from; at < to; {
 		end := at
-		for ; end < to && m.idle[end/pageSize] && m.image.same(m.whole[end:end+pageSize], end); end += pageSize {
-			m.idle[end/pageSize] = false
+		for ; end < to && m.untouched(end) && m.idle[end/pageSize] == idleLooks; end += pageSize {
+			m.idle[end/pageSize] = 0
 		}
 		if end > at {
 			if err := m.drop(at, end); err != nil {
@@ -131,14 +134,23 @@ func (m *mapping) copyOrDrop(from, to int) error {
 			at = end
 			continue
 		}
-		untouched := m.image.same(m.whole[at:at+pageSize], at)
-		m.idle[at/pageSize] = untouched
-		if !untouched {
+		if m.idle[at/pageSize] == 0 {
 			m.copyBack(at, at+pageSize)
 		}
 		at += pageSize
 	}
 	return nil
+}
+
+// untouched looks at a page, and counts for how long it has been so.
+func (m *mapping) untouched(at int) bool {
+	i := at / pageSize
+	if !m.image.same(m.whole[at:at+pageSize], at) {
+		m.idle[i] = 0
+		return false
+	}
+	m.idle[i]++
+	return true
 }
 
 // copyBack copies the image over whole pages. Holes are cleared and not read: to read a hole of a

@@ -44,10 +44,10 @@ func TestPagesThatNobodyWritesAreDropped(t *testing.T) {
 		t.Fatalf("%d pages are resident after a call that wrote to %d", n, many)
 	}
 	const few = 3
-	for range 3 * lookEvery {
+	for range (idleLooks + 1) * lookEvery {
 		call(few)
 	}
 	if n := resident(); n != few {
-		t.Errorf("%d pages are resident; the last %d calls wrote to %d", n, 3*lookEvery, few)
+		t.Errorf("%d pages are resident; the last %d calls wrote to %d", n, (idleLooks+1)*lookEvery, few)
 	}
 }
