@@ -6,7 +6,9 @@ import "errors"
 const noType = 1<<32 - 1
 
 // cursor walks the instructions of one function body. The gate and the meter share it, so that what
-// was checked is what is rewritten.
+// was checked is what is rewritten. The runtime has a reader of its own: whatever two readers could take
+// for different instructions, such as a number that is longer than it need be where the runtime reads one
+// byte, is refused, or a guest could hide code from its meter.
 type cursor struct {
 	reader
 	// The instruction at which next stopped. Of an index pair only the first is kept.
@@ -124,16 +126,26 @@ func (c *cursor) decode() bool {
 }
 
 // blockType reads the type of a block: an index, or one byte that is no index, which index then has
-// above all indices.
+// above all indices. Other negative numbers begin the reference types of later proposals, of which a
+// runtime may read more bytes.
 func (c *cursor) blockType() {
 	from := c.pos
 	c.skipLEB(5)
 	c.index = noType
-	if c.err != nil || c.pos == from+1 && c.b[from]&0x40 != 0 {
-		return
+	switch {
+	case c.err != nil:
+	case c.b[c.pos-1]&0x40 == 0:
+		index := &reader{b: c.b, pos: from}
+		c.index = index.u32()
+	case c.pos != from+1:
+		c.fail(errors.New("a block type is not in its shortest form"))
+	default:
+		switch t := c.b[from]; t {
+		case blockVoid, I32, I64, F32, F64, V128, FuncRef, ExternRef:
+		default:
+			c.failf("block type 0x%02x is not one of WebAssembly 2.0", t)
+		}
 	}
-	index := &reader{b: c.b, pos: from}
-	c.index = index.u32()
 }
 
 func (c *cursor) bulk() {
@@ -156,8 +168,14 @@ func (c *cursor) bulk() {
 	}
 }
 
+// vector reads an instruction on vectors. Its number is an integer of any length by the specification, and
+// one byte in the runtime: the second byte of a number above 127 then is an instruction that does nothing.
 func (c *cursor) vector() {
+	from := c.pos
 	n := c.u32()
+	if c.err == nil && c.pos-from != len(appendU32(nil, n)) {
+		c.fail(errors.New("the number of a vector instruction is not in its shortest form"))
+	}
 	if c.err == nil && n > 0xff {
 		c.failf("opcode 0xfd %d: relaxed SIMD is not allowed", n)
 		return

@@ -33,6 +33,13 @@ func badInstructions() (list []refusal) {
 		{"struct.new", "opcode 0xfb: garbage collection: not allowed", w.Op(0xfb, []byte{0, 0})},
 		{"an atomic access", "opcode 0xfe: threads: not allowed", w.Op(0xfe, []byte{0x10, 2, 0})},
 		{"relaxed SIMD", "opcode 0xfd 256: relaxed SIMD is not allowed", w.Op(0xfd, []byte{0x80, 2})},
+		// A runtime reads one byte of the number: the next would begin an instruction that nobody metered.
+		{"a vector instruction in a longer form", "the number of a vector instruction is not in its shortest form",
+			w.Code(w.I32(0), w.Op(0xfd, []byte{0x8c, 0}), []byte{0x0b, 0x03, 0x40, 0x0c, 0, 0x0b, 0x02, 0x40}, bytes.Repeat([]byte{1}, 8))},
+		{"a block of a typed reference", "block type 0x63 is not one of WebAssembly 2.0", w.Op(0x02, []byte{0x63, 0x28, 0x03, 0x40, 0x0c, 0, 0x0b, 0x0b})},
+		{"a block of a reference that cannot be null", "block type 0x64 is not one of WebAssembly 2.0", w.Op(0x02, []byte{0x64, 0x28, 0x0b})},
+		{"a block of a value in a longer form", "a block type is not in its shortest form", w.Op(0x02, []byte{0xff, 0x7f, 0x0b})},
+		{"a block of nothing in a longer form", "a block type is not in its shortest form", w.Op(0x02, []byte{0xc0, 0x7f, 0x0b})},
 		{"memory.discard", "opcode 0xfc 18 is not one of WebAssembly 2.0", w.Op(0xfc, []byte{18, 0})},
 		{"an opcode that nobody uses", "opcode 0xff is not one of WebAssembly 2.0", w.Op(0xff)},
 		{"a load from another memory", "an access to another memory; multi-memory is not allowed", w.Op(0x28, []byte{0x42, 1, 0})},

@@ -8,7 +8,7 @@ const (
 	// whatever its shape. CPython is one of them, and a Go program with the library's HTTP client.
 	ClassServlet Class = iota
 	// ClassRuntime is for the few that are larger, interpreters of a whole language with its library for
-	// the most part: one compiles in less than 20 s and 512 MiB, whatever its shape.
+	// the most part: one compiles in the same bounds.
 	ClassRuntime
 )
 
@@ -58,6 +58,6 @@ var classes = map[Class]limits{
 	},
 	ClassRuntime: {
 		functions: 50_000, body: 2 << 20, locals: 10_000, allLocals: 5_000_000, nesting: 2_000, targets: 32_768,
-		blocks: 15_000, products: 1_000_000, weight: 800_000, effort: 110_000_000,
+		blocks: 13_000, products: 800_000, weight: 800_000, effort: 80_000_000,
 	},
 }
