@@ -13,7 +13,6 @@ var notBuilt = []struct {
 	{"resources", func(m Manifest) []string { return when(len(m.Resources) > 0, "resources") }},
 	{"skills", func(m Manifest) []string { return when(len(m.Skills) > 0, "skills") }},
 	{"elicitation", func(m Manifest) []string { return when(m.Capabilities.Elicit != nil, "capabilities.elicit") }},
-	{"capability web", func(m Manifest) []string { return when(m.Capabilities.Web != nil, "capabilities.web") }},
 	{"capability kv", func(m Manifest) []string { return when(m.Capabilities.KV != nil, "capabilities.kv") }},
 	{"secrets of use guest", guestSecrets},
 	{"auth type hmac", func(m Manifest) []string { return authOf(m, "hmac") }},

@@ -72,12 +72,21 @@ func publicOrigin(text string) error {
 		return fmt.Errorf("write it as %q", canonical)
 	}
 	host, _, _ := strings.Cut(strings.TrimPrefix(canonical, "https://"), ":")
-	for _, private := range []string{".local", ".internal", ".home.arpa", ".lan"} {
-		if strings.HasSuffix(host, private) {
-			return fmt.Errorf("host: %q names exist only inside a network: write \"user\" and let the operator choose", private)
-		}
+	if inner := InnerDomain(host); inner != "" {
+		return fmt.Errorf("host: %q names exist only inside a network: write \"user\" and let the operator choose", inner)
 	}
 	return nil
+}
+
+// InnerDomain returns the domain, such as ".local", by which a host's name exists only inside
+// somebody's network, or "". host is a name as [ParseOrigin] returns it.
+func InnerDomain(host string) string {
+	for _, inner := range []string{".local", ".internal", ".home.arpa", ".lan"} {
+		if strings.HasSuffix(host, inner) {
+			return inner
+		}
+	}
+	return ""
 }
 
 const (

@@ -81,7 +81,7 @@ kv  | not granted | keep data between calls
 	}
 }
 
-func TestPowersOfKindsThatAreNotBuiltYet(t *testing.T) {
+func TestPowersOfOtherKinds(t *testing.T) {
 	m := capabilities.Manifest{Capabilities: capabilities.Capabilities{
 		Web:     &capabilities.Web{Methods: []string{"GET", "HEAD"}},
 		Secrets: []capabilities.Secret{{Key: "KEY", Use: "egress"}, {Key: "TOKEN", Use: "guest"}},

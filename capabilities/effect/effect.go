@@ -60,6 +60,20 @@ type HTTPResponse struct {
 	Body   []byte
 }
 
+// WebRequest asks for one public page by its full URL, under the capability web.
+type WebRequest struct {
+	Method string // GET or HEAD
+	URL    string // as the guest wrote it
+	Header []Header
+	Body   []byte // refused unless empty: pages are read, never written
+}
+
+// WebResponse is a page and where it was after redirects, without a fragment.
+type WebResponse struct {
+	URL string
+	HTTPResponse
+}
+
 // Errno is a WASI preview 1 error number, as files answer with.
 // Source: WebAssembly/WASI, legacy/preview1/docs.md, "errno".
 type Errno uint16

@@ -84,18 +84,29 @@ func (g *Guard) unanswered(ctx context.Context, x exchange, err error) *effect.E
 	var record tls.RecordHeaderError
 	switch {
 	case errors.As(err, &refused):
-		g.decide(ctx, capabilities.KindHTTP, "dial", x.target(), refused.rule)
+		g.decide(ctx, x.kind, "dial", x.target(), refused.rule)
+		if x.kind == capabilities.KindWeb {
+			return denied("the page's host is at an address that may not be reached: only public ones may")
+		}
 		return denied("the granted host is at an address that may not be reached")
 	case ctx.Err() != nil:
 		return cancelled()
 	case errors.Is(err, errLookup):
 		return unavailable("the host's name could not be resolved")
 	case errors.As(err, &certificate):
-		return unavailable("the server's certificate is not valid for the granted origin")
+		return unavailable("the server's certificate is not valid for " + x.whose())
 	case errors.As(err, &alert), errors.As(err, &record):
 		return unavailable("no secure connection could be made to the server")
 	}
 	return unavailable("the server did not answer")
+}
+
+// whose names the origin without telling a guest which one the operator chose.
+func (x exchange) whose() string {
+	if x.kind == capabilities.KindWeb {
+		return "the page's host"
+	}
+	return "the granted origin"
 }
 
 func tooLarge() *effect.Error {

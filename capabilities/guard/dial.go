@@ -27,6 +27,8 @@ type Network struct {
 	// tests: it is how they reach a server of their own through every check but the last one, without
 	// a rule that an operator could switch off.
 	Loopback []netip.AddrPort
+	// Own are the addresses of this machine, nil: those of its network interfaces.
+	Own func() ([]netip.Addr, error)
 }
 
 const (
@@ -42,22 +44,24 @@ func (e *addressError) Error() string { return e.rule }
 
 var errLookup = errors.New("the host name could not be resolved")
 
-// dialer connects for one granted origin. Each grant has its own, and so its own connections: one
-// opened under another grant's rules is never reused.
+// dialer connects for one grant. Each has its own, and so its own connections: one opened under
+// another grant's rules is never reused.
 type dialer struct {
 	life    context.Context // of the guard: connections are made apart from the request that wants them
 	network Network
 	right   capabilities.HTTPRight
+	kind    capabilities.Kind
 }
 
-// transport returns the connections of a capability.
-func (g *Guard) transport(id string, right capabilities.HTTPRight) *http.Transport {
+// transport returns the connections of the exchange's grant.
+func (g *Guard) transport(x exchange) *http.Transport {
+	id := string(x.kind) + ":" + x.capability
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if t, ok := g.transports[id]; ok {
 		return t
 	}
-	d := dialer{life: g.lifetime(), network: g.network, right: right}
+	d := dialer{life: g.lifetime(), network: g.network, right: x.right, kind: x.kind}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true) // no h2: extended CONNECT and pushed streams have no place here
 	t := &http.Transport{
@@ -129,9 +133,10 @@ func (d dialer) control(_ context.Context, _, address string, _ syscall.RawConn)
 	return d.permit(to)
 }
 
-// permit decides on an address that is about to be dialled. The origin is a name by then, always of
-// https: an operator who opens a private network (Private) opens addresses that the name may have,
-// not a second way to write an origin.
+// permit decides on an address that is about to be dialled. The origin is a name by then: an operator
+// who opens a private network (Private) opens addresses that the name may have, not a second way to
+// write an origin. For pages nothing is ever opened, and a public address of this machine is refused
+// too: behind it are Writ's own listeners and whatever else trusts the machine itself.
 func (d dialer) permit(to netip.AddrPort) error {
 	a := unwrap(to.Addr())
 	if slices.Contains(d.network.Loopback, netip.AddrPortFrom(a, to.Port())) {
@@ -144,8 +149,34 @@ func (d dialer) permit(to netip.AddrPort) error {
 		return nil
 	case kind != classPublic:
 		return &addressError{rule: "the address is not public: " + kind.name()}
+	case d.kind == capabilities.KindWeb && d.own(a):
+		return &addressError{rule: "the address is this machine's own"}
 	}
 	return nil
+}
+
+// own says that a is an address of this machine, or that this cannot be known.
+func (d dialer) own(a netip.Addr) bool {
+	addresses := d.network.Own
+	if addresses == nil {
+		addresses = interfaceAddresses
+	}
+	list, err := addresses()
+	return err != nil || slices.Contains(list, a)
+}
+
+func interfaceAddresses() ([]netip.Addr, error) {
+	networks, err := net.InterfaceAddrs()
+	if err != nil {
+		return nil, err
+	}
+	var list []netip.Addr
+	for _, n := range networks {
+		if p, err := netip.ParsePrefix(n.String()); err == nil {
+			list = append(list, p.Addr().WithZone("").Unmap())
+		}
+	}
+	return list, nil
 }
 
 func (c class) name() string {

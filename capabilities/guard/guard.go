@@ -37,6 +37,8 @@ type Config struct {
 	Network  Network
 	// Secrets are what grants with auth attach; nil: their requests are refused.
 	Secrets Secrets
+	// Trace is told to the servers of granted origins.
+	Trace Trace
 	// State are folders that no grant may overlap: Writ's own home.
 	State []string
 }
@@ -47,6 +49,7 @@ type Guard struct {
 	policy  capabilities.Policy
 	network Network
 	secrets Secrets
+	trace   Trace
 	masked  masked // every secret that this call has sent
 	ledger  ledger
 	inodes  maphash.Seed // of this call, so that two calls cannot compare inode numbers
@@ -78,6 +81,7 @@ func New(cfg Config) (*Guard, error) {
 		policy:     cfg.Policy,
 		network:    cfg.Network,
 		secrets:    cfg.Secrets,
+		trace:      cfg.Trace,
 		ledger:     ledger{recorder: cfg.Recorder},
 		inodes:     maphash.MakeSeed(),
 		mounts:     mounts,
@@ -86,6 +90,9 @@ func New(cfg Config) (*Guard, error) {
 	}
 	// What the caller changes after New must not widen a running call.
 	g.policy.Rights.HTTP = maps.Clone(cfg.Policy.Rights.HTTP)
+	if web := cfg.Policy.Rights.Web; web != nil {
+		g.policy.Rights.Web = &capabilities.WebRight{Methods: slices.Clone(web.Methods)}
+	}
 	g.policy.Rights.Secret = maps.Clone(cfg.Policy.Rights.Secret)
 	g.policy.Rights.Config = slices.Clone(cfg.Policy.Rights.Config)
 	g.policy.Values = maps.Clone(cfg.Policy.Values)

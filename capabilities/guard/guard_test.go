@@ -37,6 +37,7 @@ type host interface {
 	Sync(h effect.Handle) effect.Errno
 	Config(ctx context.Context, key string) (string, *effect.Error)
 	Fetch(ctx context.Context, req effect.HTTPRequest) (effect.HTTPResponse, *effect.Error)
+	FetchPage(ctx context.Context, req effect.WebRequest) (effect.WebResponse, *effect.Error)
 }
 
 var _ host = (*guard.Guard)(nil)

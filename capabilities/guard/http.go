@@ -24,19 +24,30 @@ const (
 
 // exchange is a request that matched its grant: nothing in it is the guest's spelling any more.
 type exchange struct {
-	capability string
+	kind       capabilities.Kind // http or web
+	capability string            // id of the http capability; empty for web
 	right      capabilities.HTTPRight
-	origin     origin
 	method     string
-	path       string // canonical
-	decoded    string // path, decoded
-	query      string
-	header     http.Header
-	body       []byte
+	page
+	header http.Header
+	body   []byte
+}
+
+// page is where an exchange goes.
+type page struct {
+	origin  origin
+	path    string // canonical
+	decoded string // path, decoded
+	query   string
 }
 
 // target is how a record names the exchange: without the query, which can hold what a user typed.
-func (x exchange) target() string { return x.capability + ":" + x.path }
+func (x exchange) target() string {
+	if x.kind == capabilities.KindWeb {
+		return x.origin.scheme + "://" + x.origin.authority + x.path
+	}
+	return x.capability + ":" + x.path
+}
 
 // Fetch does one HTTP exchange under a granted capability, redirects included. Every hop is matched,
 // counted, recorded and dialled as if it were a request of its own, and all of that before the host's
@@ -47,6 +58,13 @@ func (g *Guard) Fetch(ctx context.Context, req effect.HTTPRequest) (effect.HTTPR
 		g.decide(ctx, capabilities.KindHTTP, req.Method, req.Capability+":"+req.Path, refusal.Text)
 		return effect.HTTPResponse{}, refusal
 	}
+	answer, _, failed := g.exchange(ctx, x)
+	return answer, failed
+}
+
+// exchange follows x within the time and the number of exchanges that a call has. last is the exchange
+// that was answered.
+func (g *Guard) exchange(ctx context.Context, x exchange) (answer effect.HTTPResponse, last exchange, failed *effect.Error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(g.lifetime(), cancel)()
@@ -59,22 +77,22 @@ func (g *Guard) Fetch(ctx context.Context, req effect.HTTPRequest) (effect.HTTPR
 	case g.exchanging <- struct{}{}:
 		defer func() { <-g.exchanging }()
 	case <-ctx.Done():
-		return effect.HTTPResponse{}, cancelled()
+		return effect.HTTPResponse{}, x, cancelled()
 	}
 	return g.follow(ctx, x)
 }
 
 // follow does x and the exchanges that it is redirected to.
-func (g *Guard) follow(ctx context.Context, x exchange) (effect.HTTPResponse, *effect.Error) {
+func (g *Guard) follow(ctx context.Context, x exchange) (answer effect.HTTPResponse, last exchange, failed *effect.Error) {
 	for hop := 0; ; hop++ {
 		resp, failed := g.send(ctx, x)
 		if failed != nil {
-			return effect.HTTPResponse{}, failed
+			return effect.HTTPResponse{}, x, failed
 		}
 		next, redirected, refusal := x.redirect(resp)
 		// The next path is recorded and shown; a server that puts the key there must not have it written
 		// to the audit.
-		if refusal == nil && redirected && g.masked.finds(next.decoded) {
+		if refusal == nil && redirected && (g.masked.finds(next.decoded) || g.masked.finds(next.target())) {
 			refusal = denied("the server redirected to a place that is not granted")
 		}
 		if refusal == nil && redirected && hop == maxRedirects {
@@ -82,12 +100,13 @@ func (g *Guard) follow(ctx context.Context, x exchange) (effect.HTTPResponse, *e
 		}
 		if refusal != nil {
 			resp.Body.Close()
-			g.decide(ctx, capabilities.KindHTTP, "redirect", x.target(), refusal.Text)
-			return effect.HTTPResponse{}, refusal
+			g.decide(ctx, x.kind, "redirect", x.target(), refusal.Text)
+			return effect.HTTPResponse{}, x, refusal
 		}
 		if !redirected {
 			defer resp.Body.Close()
-			return g.readAnswer(ctx, x.method, resp)
+			answer, failed := g.readAnswer(ctx, x.method, resp)
+			return answer, x, failed
 		}
 		resp.Body.Close()
 		x = next
@@ -126,12 +145,13 @@ func (g *Guard) send(ctx context.Context, x exchange) (*http.Response, *effect.E
 		return nil, &effect.Error{Code: effect.Invalid, Text: errURLPath.Error()}
 	}
 	carried.attach(req)
+	g.trace.attach(req, x.kind)
 	var left atomic.Bool
 	trace := &httptrace.ClientTrace{WroteHeaders: func() { left.Store(true) }}
-	resp, err := g.transport(x.capability, x.right).RoundTrip(req.WithContext(httptrace.WithClientTrace(ctx, trace)))
+	resp, err := g.transport(x).RoundTrip(req.WithContext(httptrace.WithClientTrace(ctx, trace)))
 	if err != nil {
 		if left.Load() {
-			g.ledger.unknown(ctx, newEvent(capabilities.KindHTTP, x.method, x.target(), ""))
+			g.ledger.unknown(ctx, newEvent(x.kind, x.method, x.target(), ""))
 		}
 		return nil, g.unanswered(ctx, x, err)
 	}
@@ -182,15 +202,15 @@ func (g *Guard) match(req effect.HTTPRequest) (exchange, *effect.Error) {
 		return exchange{}, &effect.Error{Code: effect.Invalid, Text: "a GET or HEAD request has no body"}
 	}
 	return exchange{
-		capability: req.Capability, right: right, origin: to, method: req.Method,
-		path: path, decoded: decoded, query: req.Query, header: header, body: req.Body,
+		kind: capabilities.KindHTTP, capability: req.Capability, right: right, method: req.Method,
+		page: page{origin: to, path: path, decoded: decoded, query: req.Query}, header: header, body: req.Body,
 	}, nil
 }
 
 // request builds what is sent. What was matched must be what is sent, so the URL is checked to come
 // out as the canonical path.
 func (x exchange) request(ctx context.Context) (*http.Request, error) {
-	u := &url.URL{Scheme: "https", Host: x.origin.authority, Path: x.decoded, RawPath: x.path, RawQuery: x.query}
+	u := &url.URL{Scheme: x.origin.scheme, Host: x.origin.authority, Path: x.decoded, RawPath: x.path, RawQuery: x.query}
 	if u.EscapedPath() != x.path {
 		return nil, errURLPath
 	}

@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -279,7 +281,7 @@ func FuzzCanonicalPath(f *testing.F) {
 				t.Fatalf("%q gives %q, which has %q", path, canonical, bad)
 			}
 		}
-		x := exchange{origin: origin{authority: "api.acme.test"}, method: "GET", path: canonical, decoded: decoded}
+		x := exchange{method: "GET", page: page{origin: origin{"https", "api.acme.test"}, path: canonical, decoded: decoded}}
 		req, err := x.request(t.Context())
 		if err != nil || req.URL.RequestURI() != canonical {
 			t.Fatalf("%q is sent as %v, %v", canonical, req, err)
@@ -322,6 +324,8 @@ func TestPermit(t *testing.T) {
 	everything := []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}
 	lan := []netip.Prefix{netip.MustParsePrefix("192.168.1.0/24"), netip.MustParsePrefix("fd12::/64")}
 	test := []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:8080")}
+	here := Network{Own: func() ([]netip.Addr, error) { return []netip.Addr{netip.MustParseAddr("1.1.1.1")}, nil }}
+	unknown := Network{Own: func() ([]netip.Addr, error) { return nil, errUnrecorded }}
 	for _, tt := range []struct {
 		intent  string
 		d       dialer
@@ -347,6 +351,12 @@ func TestPermit(t *testing.T) {
 		{"allow a test's address", dialer{network: Network{Loopback: test}}, "127.0.0.1:8080", true},
 		{"deny another port of it", dialer{network: Network{Loopback: test}}, "127.0.0.1:8081", false},
 		{"deny another address of it", dialer{network: Network{Loopback: test}}, "127.0.0.2:8080", false},
+		{"allow a page at a public address", dialer{kind: capabilities.KindWeb}, "1.1.1.1:443", true},
+		{"deny a page at this machine's public address", dialer{kind: capabilities.KindWeb, network: here}, "1.1.1.1:443", false},
+		{"deny it mapped", dialer{kind: capabilities.KindWeb, network: here}, "[::ffff:1.1.1.1]:443", false},
+		{"allow a page beside it", dialer{kind: capabilities.KindWeb, network: here}, "1.1.1.2:443", true},
+		{"deny a page when this machine's addresses are not known", dialer{kind: capabilities.KindWeb, network: unknown}, "1.1.1.2:443", false},
+		{"allow a site that the operator chose at it", dialer{kind: capabilities.KindHTTP, network: here}, "1.1.1.1:443", true},
 	} {
 		t.Run(tt.intent, func(t *testing.T) {
 			err := tt.d.permit(netip.MustParseAddrPort(tt.address))
@@ -358,5 +368,62 @@ func TestPermit(t *testing.T) {
 				t.Errorf("at the socket: %v", at)
 			}
 		})
+	}
+}
+
+// What a page's URL is matched as must be what is sent, recorded and read again.
+func FuzzParsePage(f *testing.F) {
+	for _, s := range []string{
+		"https://example.com/a?b#c", "http://EXAMPLE.com:8080/ü b/%2F;//..", `https://a.b\@c.d/`, "//a.b/c", "https://[::ffff:7f00:1]/", "http://0x7f.1/",
+		"https://a.b:443/?\"=%", "http://user@a.b/", "https://a.b/../../c?x[]={}", "file:///etc", "https://a.b:25", "?x", "??", "https://a.b%2e/",
+	} {
+		f.Add(s)
+	}
+	base := &url.URL{Scheme: "https", Host: "base.example", Path: "/d/e"}
+	f.Fuzz(func(t *testing.T, text string) {
+		p, err := parsePage(base, text)
+		if err != nil {
+			return
+		}
+		x := exchange{kind: capabilities.KindWeb, method: "GET", page: p}
+		req, err := x.request(t.Context())
+		if err != nil {
+			t.Fatalf("%q is accepted and not sent: %v", text, err)
+		}
+		host, port, _ := strings.Cut(p.origin.authority, ":")
+		if _, err := capabilities.ParseOrigin("https://" + host); err != nil || slices.Contains(foreignPorts, port) || req.URL.User != nil {
+			t.Fatalf("%q goes to %q", text, p.origin.authority)
+		}
+		want := x.target()
+		if p.query != "" {
+			want += "?" + p.query
+		}
+		if got := req.URL.String(); got != want || strings.ContainsAny(got, "\\#\r\n ") {
+			t.Fatalf("%q is sent as %q and recorded as %q", text, got, x.target())
+		}
+		if again, err := parsePage(&url.URL{}, req.URL.String()); err != nil || again != p {
+			t.Fatalf("%q gives %+v, which gives %+v, %v", text, p, again, err)
+		}
+	})
+}
+
+func TestRefusedPagesAreRecordedWithoutWhatIsSaidInThem(t *testing.T) {
+	for url, want := range map[string]string{
+		"https://a.test/x?q=secret#y":   "https://a.test/x",
+		"https://a.test#secret":         "https://a.test",
+		"https://ana:secret@a.test/x":   "https://a.test/x",
+		"https://10.0.0.1/@b.test/x":    "https://10.0.0.1/@b.test/x",
+		"https:ana:secret@a.test":       "https:a.test",
+		`https:\\ana:secret@a.test\x@y`: `https:\\a.test\x@y`,
+		"//ana:secret@a.test/":          "//a.test/",
+		"ftp://secret@a.test@b.test":    "ftp://b.test",
+		"secret@a.test":                 "a.test",
+		"":                              "",
+		"mailto:ana@a.test":             "mailto:a.test",
+		"https://":                      "https://",
+	} {
+		if got := withoutQuery(url); got != want {
+			t.Errorf("%q is recorded as %q, want %q", url, got, want)
+		}
 	}
 }

@@ -7,8 +7,10 @@ import (
 	"github.com/writ-run/writ/capabilities"
 )
 
-// origin is a granted origin that has passed parseOrigin: always https, always a name.
+// origin is a granted origin that has passed parseOrigin (always https), or that of a page which has
+// passed parsePage. Its host is always a name.
 type origin struct {
+	scheme    string // "https"; of a page also "http"
 	authority string // host and port as they stand in a URL, without the default port
 }
 
@@ -28,5 +30,5 @@ func parseOrigin(s string) (origin, bool) {
 	}
 	authority := strings.TrimPrefix(canonical, "https://")
 	host, _, _ := strings.Cut(authority, ":")
-	return origin{authority: authority}, !slices.Contains(machineHosts, host)
+	return origin{scheme: "https", authority: authority}, !slices.Contains(machineHosts, host)
 }

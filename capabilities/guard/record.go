@@ -15,9 +15,9 @@ import (
 // Event is one decision, recorded before the effect.
 type Event struct {
 	Time     time.Time `json:"time"`
-	Kind     string    `json:"kind"`             // "http", "fs", "config"
+	Kind     string    `json:"kind"`             // "http", "web", "fs", "config"
 	Action   string    `json:"action"`           // "GET", "open", "write", "rename", "get" ...
-	Target   string    `json:"target"`           // capability id and guest-side name; never a host path or a secret
+	Target   string    `json:"target"`           // capability id and guest-side name, or a page without its query; never a host path or a secret
 	Decision string    `json:"decision"`         // "allow", "deny", or "unknown" after an "allow" of which no one knows what it came to
 	Reason   string    `json:"reason,omitempty"` // rule that denied, or why it is unknown
 	Secret   string    `json:"secret,omitempty"` // keys of the secrets that the host attaches, with commas; never a value
@@ -74,7 +74,7 @@ func (g *Guard) decide(ctx context.Context, kind capabilities.Kind, action, targ
 
 // decideSending is decide for an exchange, with the keys of the secrets that go with it.
 func (g *Guard) decideSending(ctx context.Context, x exchange, keys []string, refusal string) error {
-	e := newEvent(capabilities.KindHTTP, x.method, x.target(), refusal)
+	e := newEvent(x.kind, x.method, x.target(), refusal)
 	e.Secret = strings.Join(keys, ",")
 	return g.settle(g.ledger.record(ctx, e, false), refusal)
 }

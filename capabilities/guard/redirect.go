@@ -34,6 +34,14 @@ func (x exchange) redirect(resp *http.Response) (next exchange, redirected bool,
 		next.header.Del("Content-Type")
 		next.header.Del("Content-Language")
 	}
+	if x.kind == capabilities.KindWeb {
+		to, err := x.leadsTo(location)
+		if err != nil {
+			return exchange{}, false, denied("the server redirected to a place that is refused: " + err.Error())
+		}
+		next.page = to
+		return next, true, nil
+	}
 	if !next.move(location) || !slices.Contains(next.right.Methods, next.method) {
 		return exchange{}, false, denied("the server redirected to a place that is not granted")
 	}
