@@ -21,7 +21,7 @@ type Entry struct {
 	Seq       uint64          `json:"seq"`
 	Time      time.Time       `json:"time"`
 	Chain     string          `json:"chain"` // "store" or the id of a process's segment
-	Event     string          `json:"event"` // "install", "grant", "revoke", "remove", "config", "secret", "call", "effect", ...
+	Event     string          `json:"event"` // "install", "upgrade", "grant", "revoke", "remove", "config", "secret", "call", "effect", ...
 	Principal string          `json:"principal"`
 	Space     string          `json:"space"`
 	Alias     string          `json:"alias,omitempty"`

@@ -28,7 +28,6 @@ type boltStore struct {
 	seen   fs.FileInfo // guarded by the home's lock; the file as first checked by this process
 	doubt  bool        // guarded by the home's lock; read the whole file before believing it again
 	schema uint64      // guarded by the home's lock; as read last
-	known  bool        // guarded by the home's lock; the schema was read and is one of this Writ's
 }
 
 var _ Store = (*boltStore)(nil)
@@ -61,6 +60,13 @@ func (s *boltStore) transaction(ctx context.Context, write bool, body func(Tx) e
 	}
 	defer release()
 	tx, err := s.begin(write)
+	if err == nil && s.schema < storeSchema {
+		// The copy that an upgrade kept was put back while this process runs.
+		tx.end()
+		if err = s.upgrade(); err == nil {
+			tx, err = s.begin(write)
+		}
+	}
 	if err != nil {
 		return err
 	}
@@ -148,12 +154,10 @@ func (s *boltStore) begin(write bool) (*boltTx, error) {
 		}
 		return nil, s.explain("opening", err)
 	}
-	if !s.known {
-		if err := tx.readSchema(); err != nil {
-			tx.end()
-			return nil, err
-		}
-		s.known = true
+	// Each time: a newer Writ may have upgraded the store since this process looked last.
+	if err := tx.readSchema(); err != nil {
+		tx.end()
+		return nil, err
 	}
 	return tx, nil
 }
@@ -200,14 +204,13 @@ func (s *boltStore) checkAll(f io.ReaderAt, size int64) error {
 	if err == nil {
 		err = c.finish()
 	}
-	s.known = err == nil
 	return err
 }
 
 // checkSchema refuses what a newer Writ wrote, and remembers what an older one did.
 func (s *boltStore) checkSchema(schema uint64) error {
 	if schema > storeSchema {
-		return fmt.Errorf("%w: %s has schema %d, this Writ reads up to %d; use a newer Writ", ErrNewer, s.path(), schema, storeSchema)
+		return fmt.Errorf("%w: %s has schema %d, this Writ reads up to %d; use the newer Writ, and restart what still runs this one", ErrNewer, s.path(), schema, storeSchema)
 	}
 	s.schema = schema
 	return nil

@@ -52,7 +52,7 @@ func (t *boltTx) end() {
 	t.file.Close()
 }
 
-// readSchema stands in for the whole walk in a store that is too large to be walked at every start.
+// readSchema reads which Writ's store this is, and refuses a newer one's.
 func (t *boltTx) readSchema() error {
 	var stored []byte
 	err := guarded(func() error {
@@ -87,9 +87,16 @@ func (t *boltTx) fail(err error) error {
 	return t.fault
 }
 
-// counted says that more was changed than checkpoints.
+// counted says that something was changed on which an answer may depend: more than checkpoints and the
+// times at which keys were used.
 func (t *boltTx) counted() bool {
-	return len(t.dropped) > 0 || len(t.written) > 1 || !t.written[KindCheckpoint]
+	quiet := 0
+	for _, kind := range [...]Kind{KindCheckpoint, KindKeyUse} {
+		if t.written[kind] {
+			quiet++
+		}
+	}
+	return len(t.dropped) > 0 || len(t.written) > quiet
 }
 
 // bucket is called inside a guarded step.

@@ -15,6 +15,9 @@ import (
 	"github.com/writ-run/writ/capabilities/strictjson"
 )
 
+// StoreSchema is this Writ's.
+const StoreSchema = storeSchema
+
 // OpenStore opens the store of a home alone.
 func OpenStore(home string, wait time.Duration) (Store, error) {
 	h, err := openHome(home, wait, nil)
@@ -159,6 +162,22 @@ func WriteSchema(home string, schema uint64) error {
 	})
 }
 
+// Overtake does what a newer Writ's upgrade does to a store: another file takes its place.
+func Overtake(home string, schema uint64) error {
+	path := filepath.Join(home, storeFile)
+	old, err := os.ReadFile(path)
+	if err == nil {
+		err = os.Rename(path, path+".before")
+	}
+	if err == nil {
+		err = os.WriteFile(path, old, 0o600)
+	}
+	if err != nil {
+		return err
+	}
+	return WriteSchema(home, schema)
+}
+
 // Reseal edits every record of a store file that contains from, and seals it as well as someone can
 // who does not have the home's key.
 func Reseal(file []byte, from, to string) []byte {
@@ -223,8 +242,8 @@ func StoreFileOf(t testing.TB, path string, n int, value string) []byte {
 	return file
 }
 
-// Downgrade turns a home into one of a Writ of schema 1, which knew no secrets.
-func Downgrade(home string) error {
+// Downgrade turns a home into one of a Writ of an older schema, without what came later.
+func Downgrade(home string, schema uint64) error {
 	sealer, err := sealerOf(home)
 	if err != nil {
 		return err
@@ -235,12 +254,15 @@ func Downgrade(home string) error {
 	}
 	defer db.Close()
 	return db.Update(func(tx *bbolt.Tx) error {
-		for kind := range kindsSince {
+		for kind, since := range kindsSince {
+			if since <= schema {
+				continue
+			}
 			if err := tx.DeleteBucket([]byte(kind)); err != nil {
 				return err
 			}
 		}
-		r := Record{Key: schemaKey, Value: binary.BigEndian.AppendUint64(nil, 1)}
+		r := Record{Key: schemaKey, Value: binary.BigEndian.AppendUint64(nil, schema)}
 		return tx.Bucket([]byte(schemaBucket)).Put([]byte(schemaKey), sealer.seal(schemaKind, r))
 	})
 }

@@ -49,15 +49,7 @@ func (r *Registry) Install(ctx context.Context, by capabilities.Caller, in Insta
 		return Installation{}, err
 	}
 	err := r.change(ctx, by, "install", in.Alias, func(tx Tx) (any, error) {
-		// Between PutBlob and here another process may have dropped a file that nothing named.
-		if err := tx.KeepBlob(in.Digest); errors.Is(err, ErrNotFound) {
-			if err = r.store.PutBlob(ctx, in.Digest, file); err == nil {
-				err = tx.KeepBlob(in.Digest)
-			}
-			if err != nil {
-				return nil, err
-			}
-		} else if err != nil {
+		if err := r.keepBlob(ctx, tx, in.Digest, file); err != nil {
 			return nil, err
 		}
 		if err := recordPublisher(tx, in); err != nil {
@@ -120,8 +112,9 @@ func (in *Installation) event() any {
 		Digest      string             `json:"digest"`
 		Source      string             `json:"source"`
 		Development bool               `json:"development"`
+		BuiltIn     bool               `json:"built_in,omitempty"`
 		Grant       capabilities.Grant `json:"grant"`
-	}{in.Name, in.Version, in.Publisher, in.Seq, in.Digest, in.Source, in.Development, in.Grant}
+	}{in.Name, in.Version, in.Publisher, in.Seq, in.Digest, in.Source, in.Development, capabilities.IsBuiltInKey(in.Publisher), in.Grant}
 }
 
 // SetGrant replaces the grant of an installation whose Revision is still rev, else ErrConflict;
@@ -175,10 +168,7 @@ func (r *Registry) Remove(ctx context.Context, by capabilities.Caller, alias str
 				return nil, err
 			}
 		}
-		named, err := namedBlobs(tx)
-		if err == nil && named[in.Digest] == 0 {
-			err = tx.DropBlob(in.Digest)
-		}
+		err = dropUnnamed(tx, in.Digest)
 		return struct {
 			Name   string `json:"name"`
 			Digest string `json:"digest"`

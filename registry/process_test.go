@@ -29,6 +29,8 @@ var parts = map[string]func(home string, args []string) error{
 	"crash": crash,
 	"hold":  hold,
 	"key":   developmentKey,
+
+	"upgrade": upgradeAndDie,
 }
 
 func TestMain(m *testing.M) {
@@ -137,15 +139,20 @@ func TestProcessesShareAHome(t *testing.T) {
 	wantIntact(t, r, 1+processes*rounds*5)
 }
 
+// die ends this process as a kill by another does.
+func die() {
+	self, _ := os.FindProcess(os.Getpid())
+	self.Kill()
+	select {}
+}
+
 // crash does one change and is killed at the nth time that it comes to a point.
 func crash(home string, args []string) error {
 	change, point := args[0], args[1]
 	armed := false
 	opts := registry.AtStep(func(at string) {
 		if armed && at == point {
-			self, _ := os.FindProcess(os.Getpid())
-			self.Kill()
-			select {}
+			die()
 		}
 	})
 	r, err := registry.Open(home, opts)
@@ -166,6 +173,9 @@ func crash(home string, args []string) error {
 		_, err = r.SetGrant(ctx, local, "old", in.Revision, capabilities.Grant{}, true)
 	case "remove":
 		err = r.Remove(ctx, local, "old", false)
+	case "upgrade":
+		next, file := newer(in, "new", 2)
+		_, err = r.Upgrade(ctx, local, next, file)
 	}
 	if err == nil {
 		fmt.Println("acknowledged")
@@ -192,6 +202,12 @@ func TestKilledAnywhere(t *testing.T) {
 		{"remove", "after commit", true},
 		{"remove", "before acknowledgement", true},
 		{"remove", "never", true},
+		{"upgrade", "file written", false},
+		{"upgrade", "file renamed", false},
+		{"upgrade", "before commit", false},
+		{"upgrade", "after commit", true},
+		{"upgrade", "before acknowledgement", true},
+		{"upgrade", "never", true},
 	} {
 		t.Run(c.change+" "+c.point, func(t *testing.T) {
 			// This process has the state of before in its memory.
@@ -241,6 +257,15 @@ func wantState(t *testing.T, r *registry.Registry, old registry.Installation, ch
 			if blob, err := r.Blob(t.Context(), in.Digest); err != nil || !bytes.Equal(blob, fileOf("new")) {
 				t.Errorf("blob %q, %v", blob, err)
 			}
+		}
+	case "upgrade":
+		want := fileOf("old")
+		if done {
+			want = fileOf("new")
+		}
+		blob, unread := r.Blob(t.Context(), in.Digest)
+		if err != nil || unread != nil || !bytes.Equal(blob, want) || (in.Seq == 2) != done {
+			t.Errorf("number %d with the file %q, %v, %v", in.Seq, blob, err, unread)
 		}
 	case "revoke":
 		if err != nil || in.Revoked != done {

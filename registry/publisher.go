@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/writ-run/writ/capabilities"
 	"github.com/writ-run/writ/capabilities/strictjson"
 )
 
@@ -31,7 +32,9 @@ type nameRecord struct {
 
 // recordPublisher pins the name and moves the ratchet, or refuses the installation. A stranger's key
 // under a known name is how a servlet is replaced by another one; an old seq is how a fixed hole is
-// brought back; two files under one seq are how different people are shown different servlets.
+// brought back; two files under one seq are how different people are shown different servlets. That
+// last rule is not for what is built into Writ: its seq is its version, the compiler may differ between
+// two builds of it, and each was accepted because the binary that offered it holds its digest.
 func recordPublisher(tx Tx, in Installation) error {
 	if in.Development {
 		return nil
@@ -60,7 +63,7 @@ func recordPublisher(tx Tx, in Installation) error {
 	switch highest := known.Publisher.Seq[in.Name]; {
 	case in.Seq < highest:
 		return fmt.Errorf("%w: %+.80q has seq %d, and %d was installed here before", ErrRollback, in.Name, in.Seq, highest)
-	case in.Seq == highest && known.Digest[in.Name] != in.Digest:
+	case in.Seq == highest && known.Digest[in.Name] != in.Digest && !capabilities.IsBuiltInKey(in.Publisher):
 		return fmt.Errorf("%w: %+.80q has seq %d, under which another file was installed here before", ErrRollback, in.Name, in.Seq)
 	case in.Seq == highest:
 		return nil

@@ -16,6 +16,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/writ-run/writ/capabilities"
@@ -39,6 +42,10 @@ var (
 	ErrAuditFull = errors.New("audit is full")
 	ErrName      = errors.New("not a name") // an alias that nothing could be installed under
 
+	ErrKeyRefused = errors.New("not a key that is valid") // unknown, expired or revoked: never said which
+	ErrKeyName    = errors.New("not a name for a key")
+	ErrOperator   = errors.New("only the operator may do that")
+
 	ErrSecretsLocked = errors.New("the secrets are locked")                 // their key is not at hand
 	ErrSecretDamaged = errors.New("the secret was changed outside of Writ") // does not open, or is not the current one
 )
@@ -47,6 +54,10 @@ var (
 type Options struct {
 	LockTimeout time.Duration    // zero: 5 s
 	Now         func() time.Time // nil: time.Now
+
+	// ReadOnly opens a home that is there for looking alone: nothing in it is made, upgraded or tidied
+	// up, and what would change it returns ErrReadOnly. ErrNotFound when there is no home.
+	ReadOnly bool
 
 	// AuditLimit is how many bytes of call events the home keeps, those of all processes together;
 	// zero: 1 GiB. At the limit Record refuses, and so nothing is done any more that it would tell of;
@@ -70,6 +81,7 @@ type Registry struct {
 	key   homeKey
 	now   func() time.Time
 	cache cache
+	keys  keyCache
 	calls callLog
 	vault openVault
 }
@@ -94,10 +106,16 @@ func Open(home string, opts *Options) (*Registry, error) {
 	if o.segmentLimit <= 0 {
 		o.segmentLimit = defaultSegmentLimit
 	}
+	if o.ReadOnly {
+		if _, err := os.Lstat(filepath.Join(home, storeFile)); errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("opening home %s: %w", home, ErrNotFound)
+		}
+	}
 	h, err := openHome(home, o.LockTimeout, o.step)
 	if err != nil {
 		return nil, err
 	}
+	h.readOnly = h.readOnly || o.ReadOnly
 	store, key, err := openBolt(context.Background(), h)
 	if err != nil {
 		return nil, err

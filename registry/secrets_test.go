@@ -314,7 +314,7 @@ func TestStolenHomeHoldsNoSecret(t *testing.T) {
 	}
 }
 
-// A home of the Writ before secrets is upgraded, once, with a copy left; open processes of it go on.
+// A home of the Writ before secrets is upgraded, once, with a copy left.
 func TestStoreBeforeSecretsIsUpgraded(t *testing.T) {
 	home := t.TempDir() + "/home"
 	r, err := registry.Open(home, nil)
@@ -322,7 +322,7 @@ func TestStoreBeforeSecretsIsUpgraded(t *testing.T) {
 		t.Fatal(err)
 	}
 	in := install(t, r, "notes")
-	if err := errors.Join(r.Close(), registry.Downgrade(home)); err != nil {
+	if err := errors.Join(r.Close(), registry.Downgrade(home, 1)); err != nil {
 		t.Fatal(err)
 	}
 	old, err := os.ReadFile(filepath.Join(home, "writ.db"))

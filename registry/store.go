@@ -20,7 +20,7 @@ type Store interface {
 	// When Update returns nil, what was written is on stable storage and Generation has changed.
 	Update(ctx context.Context, change func(Tx) error) error
 
-	// Generation differs after every Update that wrote anything but checkpoints, by any process. It
+	// Generation differs after every Update that wrote anything but checkpoints and uses of keys, by any process. It
 	// is not settled while such an update is under way, or was cut short with unknown outcome: then
 	// nothing may be answered from memory.
 	Generation() (generation uint64, settled bool)
@@ -112,11 +112,13 @@ const (
 	KindCheckpoint   Kind = "checkpoint"   // by chain: signed end of a chain of audit entries
 	KindSecret       Kind = "secret"       // by owner, alias and key: encrypted
 	KindVault        Kind = "vault"        // one: the wrapped key of the secrets, and which are current
+	KindKey          Kind = "key"          // by id: access keys, of which only hashes are kept
+	KindKeyUse       Kind = "keyuse"       // by id: when an access key was used last
 )
 
 // Kinds lists every kind of record.
 func Kinds() []Kind {
-	return []Kind{KindInstallation, KindConfig, KindPublisher, KindName, KindAudit, KindCheckpoint, KindSecret, KindVault}
+	return []Kind{KindInstallation, KindConfig, KindPublisher, KindName, KindAudit, KindCheckpoint, KindSecret, KindVault, KindKey, KindKeyUse}
 }
 
 // Limits of a record.

@@ -158,10 +158,7 @@ func (r *Registry) SecretKey(ctx context.Context) (SecretKey, error) {
 	if err != nil || v == nil {
 		return SecretKey{}, err
 	}
-	k := SecretKey{Provider: v.Wrapping.Provider, Secrets: len(v.Versions)}
-	if k.Provider == vault.File {
-		k.Place = keyFiles{r.home}.path(v.Wrapping.Name)
-	}
+	k := SecretKey{Provider: v.Wrapping.Provider, Place: r.keyFileOf(*v), Secrets: len(v.Versions)}
 	if k.Provider != vault.Passphrase {
 		key, err := r.vault.unlock(ctx, *v)
 		if err == nil {
@@ -172,6 +169,14 @@ func (r *Registry) SecretKey(ctx context.Context) (SecretKey, error) {
 		}
 	}
 	return k, nil
+}
+
+// keyFileOf is the path of the file with the key of a vault, or "" when it is elsewhere.
+func (r *Registry) keyFileOf(v vaultRecord) string {
+	if v.Wrapping.Provider != vault.File {
+		return ""
+	}
+	return keyFiles{r.home}.path(v.Wrapping.Name)
 }
 
 // DefaultSecretKey is the place that is chosen when nobody chooses: the keyring where there is one.
