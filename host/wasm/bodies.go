@@ -196,7 +196,12 @@ func (m *module) walk(c *cursor, e *effort, arity int) {
 			}
 		case opRefFunc:
 			m.refer(c)
-		case opMemoryGrow, opMemoryInit, opMemoryCopy, opMemoryFill:
+		case opDataDrop:
+			m.kept = true
+		case opMemoryInit:
+			m.kept = true
+			calls += 2
+		case opMemoryGrow, opMemoryCopy, opMemoryFill:
 			calls += 2
 		case opTableInit, opTableCopy, opTableGrow, opTableFill:
 			calls += 2

@@ -11,6 +11,10 @@ func (m *module) readTypes(r *reader) {
 			r.failf("type form 0x%02x; only function types are allowed", form)
 		}
 		t := FuncType{Params: r.valTypes("parameters"), Results: r.valTypes("results")}
+		m.values += len(t.Params) + len(t.Results)
+		if r.err == nil && m.values > maxAllValues {
+			r.failf("parameters and results of all types so far: found %d, limit %d", m.values, maxAllValues)
+		}
 		if r.err != nil {
 			return
 		}
@@ -95,9 +99,7 @@ func (m *module) readTable(r *reader) []byte {
 	if m.tables == 0 {
 		return r.b
 	}
-	from := r.pos
-	r.refType()
-	kind := r.b[min(from, len(r.b)-1)]
+	kind := r.refType()
 	least, most, bounded := r.limits("table")
 	if r.err != nil {
 		return nil

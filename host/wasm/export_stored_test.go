@@ -10,3 +10,6 @@ func Embeds(name string) bool {
 	_, err := source.Open(name)
 	return err == nil
 }
+
+// IdentityOf is the identity of another source.
+var IdentityOf = identityOf

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
 
 	"github.com/writ-run/writ/host/wasm"
 )
@@ -77,6 +78,28 @@ func (m *machine) meter(module []byte, rules wasm.Rules) (wasm.Metered, error) {
 		return wasm.Metered{}, err
 	}
 	return wasm.Meter(valid)
+}
+
+// validate runs the runtime's validator alone, as the sandbox does.
+func validate(code []byte) (err error) {
+	r := wazero.NewRuntimeWithConfig(context.Background(), wazero.NewRuntimeConfigInterpreter().WithCoreFeatures(api.CoreFeaturesV2))
+	defer r.Close(context.Background())
+	defer func() {
+		if p := recover(); p != nil && p != any(errValid) {
+			panic(p)
+		}
+	}()
+	_, err = r.CompileModule(experimental.WithFunctionListenerFactory(context.Background(), validOnly{}), code)
+	return err
+}
+
+var errValid = errors.New("the module is valid")
+
+// validOnly is asked for a listener when the module is valid, before anything is compiled.
+type validOnly struct{}
+
+func (validOnly) NewFunctionListener(api.FunctionDefinition) experimental.FunctionListener {
+	panic(errValid)
 }
 
 var anonymous = wazero.NewModuleConfig().WithName("").WithStartFunctions()

@@ -19,14 +19,16 @@ const (
 	maxModule    = 64 << 20 // bytes of a module
 	maxTypes     = 20_000   // function types
 	maxValues    = 1_000    // parameters, and results, of one type
+	maxAllValues = 200_000  // of all types: a runtime has some 12 bytes for each
 	maxImports   = 1_000    // imports
 	maxLocalRuns = 10_000   // runs of locals of one function
 	maxTable     = 65_536   // entries of the table
 	maxPages     = 65_536   // pages of a 32-bit memory
 	maxGlobals   = 10_000   // own globals
 	maxExports   = 10_000   // exports
-	maxSegments  = 500_000  // data segments, and element segments
-	maxElements  = 200_000  // items of all element segments
+	maxSegments  = 500_000  // data segments
+	maxKept      = 10_000   // element segments, and data segments where code refers to them: each instance has them all
+	maxElements  = 65_536   // items of all element segments
 	maxName      = 1_024    // bytes of an import's or export's name
 
 	// Functions that ref.func names in bodies: each becomes a global, and each instance has them all.

@@ -55,6 +55,7 @@ type Shape struct {
 	Unusual   string   // why it cannot be captured at all (a mutable global of a reference type, ...), or ""
 	MemoryMin uint32   // pages
 	MemoryMax uint32   // pages
+	Beside    int64    // bytes of the host's memory that an instance takes beside its own, for segments, tables and globals
 }
 
 // Meter rewrites v.

@@ -114,10 +114,12 @@ func (r *reader) valType() byte {
 	return t
 }
 
-func (r *reader) refType() {
-	if t := r.byte(); r.err == nil && t != FuncRef && t != ExternRef {
+func (r *reader) refType() byte {
+	t := r.byte()
+	if r.err == nil && t != FuncRef && t != ExternRef {
 		r.failf("reference type 0x%02x is not one of WebAssembly 2.0", t)
 	}
+	return t
 }
 
 // limits reads the size limits of a table or memory. bounded is false when no maximum is named.
@@ -144,9 +146,14 @@ func (r *reader) limits(what string) (least, most uint32, bounded bool) {
 	return least, most, true
 }
 
-// constExpr passes over a constant expression of WebAssembly 2.0, its end included.
+// constExpr passes over a constant expression of WebAssembly 2.0, its end included. A valid one is a single
+// instruction; a runtime keeps all values of a longer one, in eight times its bytes, before it refuses it.
 func (r *reader) constExpr() {
-	for r.err == nil && r.constOp() != opEnd {
+	if op := r.constOp(); op != opEnd && r.err == nil {
+		op = r.constOp()
+		if r.err == nil && op != opEnd {
+			r.fail(errors.New("a constant expression has more than one instruction"))
+		}
 	}
 }
 

@@ -96,7 +96,7 @@ func refusals() []refusal {
 		{"a start function that takes values", "start section at byte N: the start function takes or returns values", good(func(m *w.Module) { m.Start(0) })},
 		{"a name of a megabyte", "import section at byte N: name: found 1048576 bytes, limit 1024", imports(func(m *w.Module) { m.Import(strings.Repeat("x", 1<<20), "", "", "") })},
 		{"a name that is not UTF-8", "import section at byte N: name is not UTF-8", raw(w.Section(2, []byte{1, 1, 0xff, 0}))},
-		{"elements that lie", "element section at byte N: items of element segments: found 4294967295, limit 200000", raw(w.Section(9, w.Code([]byte{1, 0}, w.I32(0), []byte{0x0b}, w.U32(math.MaxUint32))))},
+		{"elements that lie", "element section at byte N: items of element segments: found 4294967295, limit 65536", raw(w.Section(9, w.Code([]byte{1, 0}, w.I32(0), []byte{0x0b}, w.U32(math.MaxUint32))))},
 		{"data segments that are not announced", "2 data segments are announced, but 0 exist", raw(w.Section(5, []byte{1, 0, 1}), w.Section(12, []byte{2}))},
 		{"code in a constant", "global section at byte N: opcode 0x10 in a constant expression", raw(w.Section(6, []byte{1, wasm.I32, 0, 0x10, 0, 0x0b}))},
 		{"a module that says it is of version 2", "not a core module of version 1 (components are not supported)", []byte("\x00asm\x02\x00\x00\x00")},
@@ -114,11 +114,19 @@ func refusals() []refusal {
 		{"too many exports", "export section at byte N: exports: found 10001, limit 10000", raw(w.Section(7, w.U32(10_001)))},
 		{"an export of no known kind", "export section at byte N: export kind 4 is not one of WebAssembly 2.0", raw(w.Section(7, []byte{1, 1, 'x', 4, 0}))},
 		{"a start function that does not exist", "start section at byte N: function 7 does not exist", raw(w.Section(8, []byte{7}))},
-		{"too many element segments", "element section at byte N: element segments: found 500001, limit 500000", raw(w.Section(9, w.U32(500_001)))},
+		{"too many element segments", "element section at byte N: element segments: found 10001, limit 10000", raw(w.Section(9, w.U32(10_001)))},
 		{"an element segment of no known form", "element section at byte N: element segment form 8", raw(w.Section(9, []byte{1, 8}))},
 		{"an element segment of no known kind", "element section at byte N: element kind 0x01", raw(w.Section(9, []byte{1, 1, 1, 0}))},
 		{"too many bodies", "code section at byte N: function bodies: found 50001, limit 50000", raw(w.Section(10, w.U32(50_001)))},
 		{"too many runs of locals", "code section function body 0 at byte N: runs of locals: found 10001, limit 10000", raw(w.Section(10, w.Code([]byte{1, 2}, w.U32(10_001))))},
+		{"a long constant", "global section at byte N: a constant expression has more than one instruction", raw(w.Section(6, w.Code([]byte{1, wasm.I32, 0}, w.I32(0), w.I32(0), []byte{0x0b})))},
+		{"too many data segments that stay", "data segments of a module that has memory.init or data.drop: found 10001, limit 10000", good(func(m *w.Module) {
+			for range 10_001 {
+				m.Passive(nil)
+			}
+			m.Func("", "", "", []byte{0xfc, 9, 0})
+		})},
+		{"too many values of all types", "type section at byte N: parameters and results of all types so far: found 201000, limit 200000", raw(w.Section(1, w.Code(w.U32(201), bytes.Repeat(w.Code([]byte{0x60, 0}, w.U32(1000), bytes.Repeat([]byte{wasm.I32}, 1000)), 201))))},
 		{"too many data segments", "data section at byte N: data segments: found 500001, limit 500000", raw(w.Section(11, w.U32(500_001)))},
 		{"a data segment of no known form", "data section at byte N: data segment form 3", raw(w.Section(11, []byte{1, 3}))},
 		{"a data segment of another memory", "data section at byte N: memory 1 does not exist", raw(w.Section(11, []byte{1, 2, 1}))},

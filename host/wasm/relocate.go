@@ -30,7 +30,8 @@ func (w *rewriter) editExpr(r *reader, out []byte) []byte {
 
 // editElements moves the function indices of all element segments.
 func (w *rewriter) editElements(r *reader) []byte {
-	n := r.count("element segments", maxSegments)
+	n := r.count("element segments", maxKept)
+	w.shape.Beside += int64(n) * besideSegment
 	out := appendU32(make([]byte, 0, len(r.b)+len(r.b)/8), uint32(n))
 	for range n {
 		form := r.u32()
@@ -46,6 +47,7 @@ func (w *rewriter) editElements(r *reader) []byte {
 		}
 		items := r.count("items of element segments", maxElements)
 		out = appendU32(out, uint32(items))
+		w.shape.Beside += int64(items) * besideItem
 		for range items {
 			if form&4 != 0 {
 				out = w.editExpr(r, out)
@@ -119,6 +121,7 @@ func (w *rewriter) editData(r *reader) []byte {
 		w.sections[secDataCount] = nil
 		return nil
 	}
+	w.shape.Beside += int64(n) * besideSegment
 	return out
 }
 

@@ -53,6 +53,7 @@ func rewrite(g Gated) (Metered, error) {
 		{secData, w.editData},
 		{secExport, w.editExports},
 		{secElement, w.editElements},
+		{secTable, w.readTable},
 	}
 	for _, s := range steps {
 		r := &reader{b: w.sections[s.id]}
@@ -68,6 +69,7 @@ func rewrite(g Gated) (Metered, error) {
 		}
 		w.sections[s.id] = out
 	}
+	w.shape.Beside += int64(len(w.refs)) * besideGlobal
 	w.sections[secStart] = nil
 	w.sections[secFunction] = w.functions()
 	w.sections[secGlobal] = appendVector(w.sections[secGlobal], uint32(len(w.refs)), w.held)
@@ -180,8 +182,30 @@ func (w *rewriter) editGlobals(r *reader) []byte {
 		}
 	}
 	w.fuel, w.stack = uint32(n), uint32(n)+1
+	w.shape.Beside += int64(n) * besideGlobal
 	return append(out, I64, 1, opI64Const, 0, opEnd, I64, 1, opI64Const, 0, opEnd)
 }
+
+// readTable counts the entries that the table can have.
+func (w *rewriter) readTable(r *reader) []byte {
+	if r.count("tables", 1) > 0 {
+		r.refType()
+		least, most, _ := r.limits("table")
+		if w.shape.Tables {
+			least = most
+		}
+		w.shape.Beside += int64(least) * besideEntry
+	}
+	return r.b
+}
+
+// What an instance takes of the host's memory for each of its parts, bytes, as the runtime makes them.
+const (
+	besideSegment = 24
+	besideItem    = 48 // a reference to a function, which is made for each, and its place in two lists
+	besideEntry   = 8
+	besideGlobal  = 100
+)
 
 // editExports drops exports of the table, which no host may change, and adds the module's state.
 func (w *rewriter) editExports(r *reader) []byte {

@@ -60,6 +60,8 @@ type module struct {
 	elements  int // items of all element segments
 	dataCount int // -1 when the section is absent
 	data      int
+	kept      bool // code refers to data segments
+	values    int  // parameters and results of all types
 }
 
 // read takes a module apart, section by section in their order.
@@ -152,6 +154,8 @@ func (m *module) whole() error {
 		return fmt.Errorf("memories: found %d, want exactly 1 of the module's own", m.memories)
 	case m.bodies != len(m.funcs)-m.imported:
 		return fmt.Errorf("%d functions are declared, but %d have a body", len(m.funcs)-m.imported, m.bodies)
+	case m.kept && m.data > maxKept:
+		return fmt.Errorf("data segments of a module that has memory.init or data.drop: found %d, limit %d", m.data, maxKept)
 	case m.dataCount >= 0 && m.dataCount != m.data:
 		return fmt.Errorf("%d data segments are announced, but %d exist", m.dataCount, m.data)
 	}

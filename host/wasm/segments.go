@@ -3,7 +3,7 @@ package wasm
 // readElements reads the eight forms of element segments: bit 0 passive or declared, bit 1 an
 // explicit table or, with bit 0, declared, bit 2 expressions in place of function indices.
 func (m *module) readElements(r *reader) {
-	for range r.count("element segments", maxSegments) {
+	for range r.count("element segments", maxKept) {
 		form := r.u32()
 		if r.err == nil && form > 7 {
 			r.failf("element segment form %d", form)

@@ -3,6 +3,7 @@ package wasm_test
 import (
 	"bytes"
 	"testing"
+	"testing/fstest"
 
 	"github.com/tetratelabs/wazero"
 
@@ -56,5 +57,20 @@ func TestIdentityIsThatOfTheSource(t *testing.T) {
 	}
 	if !wasm.Embeds("meter.go") || !wasm.Embeds("rewrite.go") || !wasm.Embeds("gate.go") {
 		t.Error("a file that says what metering does is not in the identity")
+	}
+}
+
+// What tests say changes nothing of what is made: an edit of one must not have every servlet compiled
+// again. Any other file does.
+func TestIdentityLeavesTestsOut(t *testing.T) {
+	source := func(meter, test string) fstest.MapFS {
+		return fstest.MapFS{"meter.go": {Data: []byte(meter)}, "meter_test.go": {Data: []byte(test)}}
+	}
+	was := wasm.IdentityOf(source("meter", "test"))
+	if wasm.IdentityOf(source("meter", "another test")) != was {
+		t.Error("an edit of a test is another identity")
+	}
+	if wasm.IdentityOf(source("another meter", "test")) == was {
+		t.Error("an edit of the meter is the same identity")
 	}
 }
