@@ -19,7 +19,8 @@ type Job struct {
 }
 
 // CompileInto does a job: it gates the module again, compiles it on all processors and leaves the result
-// in the job's folder, where an Engine with the same folder finds it. No guest code runs.
+// in the job's folder, where an Engine with the same folder finds it. No guest code runs. Its errors are
+// those of Compile, and ErrCache also when the folder cannot be opened.
 func CompileInto(ctx context.Context, job Job) error {
 	admitted, err := Admit(job.Module, capabilities.ABI, job.Kinds)
 	if err != nil {
@@ -27,7 +28,7 @@ func CompileInto(ctx context.Context, job Job) error {
 	}
 	e, err := New(ctx, Config{CacheDir: job.CacheDir})
 	if err != nil {
-		return err
+		return fmt.Errorf("compiling module: %w: %w", ErrCache, err)
 	}
 	c, err := e.Compile(experimental.WithCompilationWorkers(ctx, runtime.GOMAXPROCS(0)), admitted)
 	if err == nil {

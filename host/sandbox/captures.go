@@ -20,8 +20,13 @@ const (
 	retakePause = time.Second
 )
 
-// retryAfter is how long a capture that failed for a passing reason is not tried again.
-const retryAfter = time.Second
+// A capture that failed for a passing reason is tried again after retryAfter, and after twice as long each
+// time that it fails again, up to retryLast: a servlet whose initialisation never ends in time would
+// otherwise keep a processor busy and its calls waiting.
+const (
+	retryAfter = time.Second
+	retryLast  = 10 * time.Minute
+)
 
 // captures takes the snapshots of one Code: the first when a call needs it or Prepare asks for it,
 // later ones in the background.
@@ -38,6 +43,7 @@ type captures struct {
 	failed error         // guarded by mu; why there is no snapshot
 	tried  int64         // guarded by mu; memory that the last capture could have
 	again  time.Time     // guarded by mu; when to try after a passing failure
+	pause  time.Duration // guarded by mu; between the last such failure and again
 	closed bool          // guarded by mu
 }
 
@@ -117,7 +123,8 @@ func (s *captures) land(shot *snapshot, err error, memory int64) {
 		s.calls.Store(0)
 		s.failed, s.again = err, time.Time{}
 		if passing(err) {
-			s.again = time.Now().Add(retryAfter)
+			s.pause = min(max(2*s.pause, retryAfter), retryLast)
+			s.again = time.Now().Add(s.pause)
 		}
 		return
 	}
@@ -125,7 +132,7 @@ func (s *captures) land(shot *snapshot, err error, memory int64) {
 		shot.image.Close()
 		return
 	}
-	s.failed = nil
+	s.failed, s.pause = nil, 0
 	s.calls.Store(0)
 	s.code.blank.drop()
 	if old := s.current.Swap(shot); old != nil {

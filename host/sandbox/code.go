@@ -16,6 +16,7 @@ type Code struct {
 	file      string // of its program in the cache folder; empty: there is none
 	shape     wasm.Shape
 	memoryMin int64 // bytes that an instance starts with
+	beside    int64 // bytes of the host's memory that each has beside, and that count as its own
 	reseeds   bool  // exports servlet_reseed
 	best      Rung  // that the module can be on
 	why       string
@@ -25,9 +26,13 @@ type Code struct {
 	closeErr  error
 }
 
+// freeBeside is what an instance may take of the host's memory for its segments, tables and globals, bytes,
+// before it counts as memory of the guest's own. A Go program of 9,000 functions has so much.
+const freeBeside = 512 << 10
+
 func (e *Engine) newCode(mach *machine, p program) *Code {
 	shape := p.metered.Shape()
-	c := &Code{engine: e, machine: mach, file: p.file, shape: shape, memoryMin: int64(shape.MemoryMin) * wasm.PageSize}
+	c := &Code{engine: e, machine: mach, file: p.file, shape: shape, memoryMin: int64(shape.MemoryMin) * wasm.PageSize, beside: max(shape.Beside-freeBeside, 0)}
 	_, c.reseeds = mach.compiled.ExportedFunctions()[reseedExport]
 	c.best, c.why = e.reachable(shape)
 	c.blank.init(e.folder, p)

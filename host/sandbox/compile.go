@@ -8,6 +8,8 @@ import (
 	"io/fs"
 
 	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
 
 	"github.com/writ-run/writ/host/wasm"
 )
@@ -29,8 +31,10 @@ type machine struct {
 var (
 	// ErrCompile is a module that passed the gate and that the compiler fails on, or not within its limits.
 	ErrCompile = errors.New("the compiler failed on it")
-	// ErrCache is a cache folder that cannot be written: what is not in it cannot be compiled.
+	// ErrCache is a cache folder that cannot be used: what is not in it cannot be compiled.
 	ErrCache = errors.New("the folder of compiled code cannot be written")
+	// ErrInvalid is a module that passed the gate and that the validator refuses.
+	ErrInvalid = wasm.ErrInvalid
 )
 
 // Compile makes machine code of an admitted module: validated, then metered, then compiled, or taken
@@ -96,12 +100,30 @@ func (e *Engine) validate(code []byte) error {
 	return nil
 }
 
-// fullyValidate uses the runtime's interpreter, which validates without making machine code.
-func fullyValidate(code []byte) error {
+// fullyValidate runs the runtime's validator and no more. The runtime asks for the listener of a first
+// function as soon as a module is valid, and is stopped there: what comes next takes a hundred times the
+// module's memory in its interpreter, and 10 s in its compiler. The time and the memory of validation are
+// bounded by the gate: see TestGateLimitsCompile.
+func fullyValidate(code []byte) (err error) {
 	ctx := context.Background()
-	interpreter := wazero.NewRuntimeWithConfig(ctx, features(wazero.NewRuntimeConfigInterpreter()))
-	_, err := interpreter.CompileModule(ctx, code)
-	return errors.Join(err, interpreter.Close(ctx))
+	runtime := wazero.NewRuntimeWithConfig(ctx, features(wazero.NewRuntimeConfigInterpreter()))
+	defer func() {
+		if p := recover(); p != nil && p != any(errValid) {
+			panic(p)
+		}
+		err = errors.Join(err, runtime.Close(ctx))
+	}()
+	_, err = runtime.CompileModule(experimental.WithFunctionListenerFactory(ctx, validOnly{}), code)
+	return err
+}
+
+// validOnly stops the runtime when it found a module valid.
+type validOnly struct{}
+
+var errValid = errors.New("the module is valid")
+
+func (validOnly) NewFunctionListener(api.FunctionDefinition) experimental.FunctionListener {
+	panic(errValid)
 }
 
 // acquire returns the machine of a program, compiled by the first of many who ask.

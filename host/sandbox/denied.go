@@ -22,6 +22,10 @@ func (denied) Fetch(context.Context, effect.HTTPRequest) (effect.HTTPResponse, *
 	return effect.HTTPResponse{}, &effect.Error{Code: effect.Denied, Text: "no capability is granted to this call"}
 }
 
+func (denied) FetchPage(context.Context, effect.WebRequest) (effect.WebResponse, *effect.Error) {
+	return effect.WebResponse{}, &effect.Error{Code: effect.Denied, Text: "no capability is granted to this call"}
+}
+
 func (denied) Open(context.Context, effect.Open) (effect.Handle, effect.Errno) {
 	return 0, effect.ErrAccess
 }

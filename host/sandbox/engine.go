@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/tetratelabs/wazero"
@@ -62,7 +63,7 @@ type Engine struct {
 	space      *image.Space
 	janitor    janitor
 	turns      *turns
-	deep       deepStacks
+	instances  atomic.Int64 // that are not discarded
 
 	mu       sync.Mutex
 	machines map[digest]*machine     // guarded by mu
@@ -163,6 +164,13 @@ func (e *Engine) MemoryMethod() (image.Method, string) { return e.space.Method()
 
 // MaxMemory is Config.MaxMemory, bytes.
 func (e *Engine) MaxMemory() int64 { return e.space.Limit() }
+
+// Instances is how many instances there are: those that run a call, those that wait for one, and those
+// that images are taken of.
+func (e *Engine) Instances() int { return int(e.instances.Load()) }
+
+// UsedMemory is how many bytes of MaxMemory are in use.
+func (e *Engine) UsedMemory() int64 { return e.space.Used() }
 
 // Close frees all code, that of every Code included. No call may run.
 func (e *Engine) Close(ctx context.Context) error {

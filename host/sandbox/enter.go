@@ -35,11 +35,11 @@ func (c *Code) captured(r *run) *instance {
 	if shot == nil {
 		return nil
 	}
-	if in := c.pool.take(shot, limit); in != nil {
+	if in := c.pool.take(&r.ctx, shot, limit); in != nil {
 		in.memory.SetLimit(limit)
 		return in
 	}
-	if !c.captures.pin(shot) { // taken again at this moment; the next call has the new one
+	if r.ctx.Err() != nil || !c.captures.pin(shot) { // taken again at this moment: the next call has the new one
 		return nil
 	}
 	defer shot.image.Close()
@@ -61,6 +61,10 @@ func (c *Code) fresh(r *run) *instance {
 		return nil
 	}
 	in, err := c.instantiate(&r.ctx, memory)
+	if errors.Is(err, image.ErrFull) {
+		r.fault = r.full(err)
+		return nil
+	}
 	if err != nil {
 		r.explain(err)
 		return nil
@@ -110,6 +114,9 @@ func (r *run) enter(in *instance) {
 
 // callGuest calls an exported function with r.stack. When it does not return by itself, the fault is set.
 func (r *run) callGuest(in *instance, name string) bool {
+	if r.deepest > freeStack {
+		in.shed() // a deep stack is counted once
+	}
 	err := in.function(name).CallWithStack(&r.ctx, r.stack[:])
 	if err != nil {
 		r.explain(err)

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"encoding/binary"
 	"fmt"
@@ -20,9 +21,8 @@ const (
 	chachaShort   = 28 // outputs of that block
 )
 
-// isChaCha tells whether p starts with a Go generator. It is no guess: the outputs have to be those
-// that the seed makes, which nothing else has by chance.
-func isChaCha(p []byte) bool {
+// looksLikeChaCha tells whether p can start with a Go generator, by its counts alone.
+func looksLikeChaCha(p []byte) bool {
 	if len(p) < chachaSize {
 		return false
 	}
@@ -31,9 +31,13 @@ func isChaCha(p []byte) bool {
 	if counter == chachaLast {
 		want = chachaShort
 	}
-	if n != want || used > n || counter > chachaLast || counter%4 != 0 {
-		return false
-	}
+	return n == want && used <= n && counter <= chachaLast && counter%4 == 0
+}
+
+// isChaCha tells whether what looks like a Go generator is one. It is no guess: the outputs have to be
+// those that the seed makes, which nothing else has by chance.
+func isChaCha(p []byte) bool {
+	n, counter := binary.LittleEndian.Uint32(p[chachaCounts+4:]), binary.LittleEndian.Uint32(p[chachaCounts+8:])
 	g := generator.NewChaCha8([32]byte(p[chachaSeed:chachaCounts]))
 	for range counter / 4 * chachaOutputs {
 		g.Uint64()
@@ -46,38 +50,75 @@ func isChaCha(p []byte) bool {
 	return true
 }
 
+// What a capture does by what a guest wrote: its memory can be all of words that look like the end of a
+// generator, each of which takes half a microsecond to tell, or of generators, which take time in each
+// call. Go's own runtime has a few.
+const (
+	maxSuspects  = 1_000   // places at which a generator is looked for
+	compareChunk = 1 << 20 // bytes that are compared in one turn
+)
+
 // compare looks at two memories that were made with different randomness at different times. It
 // returns the generators that differ, and how many other bytes do. A generator that a program seeded
-// with a constant is the same in both, and stays as the program wants it.
-func compare(one, two []byte) (generators []int, frozen int) {
-	frozen = max(len(one), len(two)) - min(len(one), len(two))
-	end := 0 // of the last generator
-	const block = 4096
-	for from := 0; from < min(len(one), len(two)); from += block {
-		to := min(from+block, len(one), len(two))
-		if bytes.Equal(one[from:to], two[from:to]) {
-			continue
+// with a constant is the same in both, and stays as the program wants it. It computes in turn with the
+// guests, until ctx ends.
+func (e *Engine) compare(ctx context.Context, one, two []byte) (generators []int, frozen int, err error) {
+	n := min(len(one), len(two))
+	c := comparison{one: one[:n], two: two[:n], frozen: max(len(one), len(two)) - n}
+	for from := 0; from < n; from += compareChunk {
+		leave := e.Turn(ctx, "")
+		if err = ctx.Err(); err == nil {
+			c.chunk(from, min(from+compareChunk, n))
 		}
-		for at := from; at < to; at++ {
-			if one[at] == two[at] || at < end {
-				continue
-			}
-			if start, ok := chachaAt(one, two, at); ok {
-				generators = append(generators, start)
-				end = start + chachaSize
-				continue
-			}
-			frozen++
+		leave()
+		if err != nil {
+			return nil, 0, err
 		}
 	}
-	return generators, frozen
+	return c.generators, c.frozen, nil
 }
 
-// chachaAt finds a generator whose first differing byte is at: its first outputs may be equal by
-// chance, but not eight bytes of them.
-func chachaAt(one, two []byte, at int) (start int, ok bool) {
-	start = at &^ 7
-	return start, isChaCha(one[start:]) && isChaCha(two[start:])
+// comparison is how far a comparison of two memories of the same size has come.
+type comparison struct {
+	one, two   []byte
+	generators []int
+	frozen     int
+	suspects   int
+	end        int // of the last generator
+}
+
+// chunk compares a part, whose bounds are those of words.
+func (c *comparison) chunk(from, to int) {
+	const block = 4096
+	for ; from < to; from += block {
+		end := min(from+block, to)
+		if bytes.Equal(c.one[from:end], c.two[from:end]) {
+			continue
+		}
+		for at := from; at+8 <= end; at += 8 {
+			if d := binary.LittleEndian.Uint64(c.one[at:]) ^ binary.LittleEndian.Uint64(c.two[at:]); d != 0 && at >= c.end {
+				c.word(at, d)
+			}
+		}
+	}
+}
+
+// word looks at the first differing word of what may be a generator: its first outputs may be equal by
+// chance. d has the bits that differ.
+func (c *comparison) word(at int, d uint64) {
+	if looksLikeChaCha(c.one[at:]) && looksLikeChaCha(c.two[at:]) && c.suspects < maxSuspects {
+		c.suspects++
+		if isChaCha(c.one[at:]) && isChaCha(c.two[at:]) {
+			c.generators = append(c.generators, at)
+			c.end = at + chachaSize
+			return
+		}
+	}
+	for ; d != 0; d >>= 8 {
+		if d&0xff != 0 {
+			c.frozen++
+		}
+	}
 }
 
 // reseed puts fresh randomness into the generators of a restored memory. It comes from a generator of

@@ -1,7 +1,11 @@
 package sandbox_test
 
 import (
+	"context"
+	"encoding/binary"
 	"encoding/json"
+	"errors"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -125,5 +129,59 @@ func TestCapturedClock(t *testing.T) {
 	}
 	if text := watch.Entropy(); !strings.Contains(text, " bytes stay as they were captured, until the image is taken again") {
 		t.Errorf("entropy: %s", text)
+	}
+}
+
+// A guest can fill its memory with what looks like generators, or with generators: neither costs the
+// host more than a moment when it takes an image, nor each call its time.
+func TestComparisonIsBounded(t *testing.T) {
+	const size = 2 << 20
+	random := rand.New(rand.NewPCG(1, 2))
+	looks := func(p []byte) {
+		for i := 0; i < len(p); i += 8 {
+			binary.LittleEndian.PutUint64(p[i:], 32<<32|uint64(random.IntN(3)*4))
+		}
+	}
+	generators := func(p []byte) {
+		const each = 304 // outputs, seed, counts, and the rest of a word
+		for at := 0; at+each <= len(p); at += each {
+			seed := [32]byte{}
+			binary.LittleEndian.PutUint64(seed[:], random.Uint64())
+			g := rand.NewChaCha8(seed)
+			for i := range 32 {
+				binary.LittleEndian.PutUint64(p[at+8*i:], g.Uint64())
+			}
+			copy(p[at+256:], seed[:])
+			binary.LittleEndian.PutUint32(p[at+292:], 32)
+		}
+	}
+	e := newEngine(t, sandbox.Config{})
+	for name, row := range map[string]struct {
+		fill  func(p []byte)
+		found int
+	}{
+		"words that look like one": {looks, 0},
+		"true ones":                {generators, sandbox.MaxSuspects},
+	} {
+		one, two := make([]byte, size), make([]byte, size)
+		row.fill(one)
+		row.fill(two)
+		found, frozen, suspects, err := e.Compare(t.Context(), one, two)
+		if err != nil || found != row.found || suspects != sandbox.MaxSuspects || frozen < size/8/2 {
+			t.Errorf("%s: %d generators, %d bytes, %d places looked at, %v", name, found, frozen, suspects, err)
+		}
+	}
+	// The control: a few among much else are all found, and every other byte that differs is counted.
+	one, two := make([]byte, size), make([]byte, size)
+	generators(one[4096:5000])
+	generators(two[4096:5000])
+	one[7], one[size-1], two[9000] = 1, 1, 1
+	if found, frozen, _, err := e.Compare(t.Context(), one, two); err != nil || found != 2 || frozen != 3 {
+		t.Errorf("%d generators, %d bytes, %v", found, frozen, err)
+	}
+	ended, end := context.WithCancel(t.Context())
+	end()
+	if _, _, _, err := e.Compare(ended, one, two); !errors.Is(err, context.Canceled) {
+		t.Errorf("after its context ended: %v", err)
 	}
 }

@@ -216,16 +216,68 @@ func (t *turns) Idle(most int) bool {
 	return t.free == most && len(t.held)+len(t.callers)+len(t.waiting) == 0
 }
 
-// DeepStacks are the guests with a deep stack.
-type DeepStacks = deepStacks
+// Fill takes memory of the engine's that no call can have then.
+func (e *Engine) Fill(bytes int64) (free func(), err error) {
+	m, err := e.space.Map(nil, bytes, bytes)
+	if err != nil {
+		return nil, err
+	}
+	return m.Close, nil
+}
 
-// Wait and Leave are what a guest does.
-func (s *deepStacks) Wait(ctx context.Context, caller string) bool { return s.wait(ctx, caller) }
-func (s *deepStacks) Leave(caller string)                          { s.leave(caller) }
+// Retry lets the next call try a capture that failed again, as if the pause after it were over, and
+// returns the pause; 0: it is not tried again.
+func (c *Code) Retry() time.Duration {
+	c.captures.mu.Lock()
+	defer c.captures.mu.Unlock()
+	if c.captures.again.IsZero() {
+		return 0
+	}
+	c.captures.again = time.Unix(1, 0)
+	return c.captures.pause
+}
 
-// Waiting is how many guests wait.
-func (s *deepStacks) Waiting() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.queue)
+// Passing tells whether a capture that ended so is tried again.
+func Passing(f Fault) bool { return passing(&captureError{f}) }
+
+// Compare compares two memories as a capture does.
+func (e *Engine) Compare(ctx context.Context, one, two []byte) (generators, frozen, suspects int, err error) {
+	g, frozen, err := e.compare(ctx, one, two)
+	c := comparison{one: one, two: two}
+	c.chunk(0, len(one))
+	return len(g), frozen, c.suspects, err
+}
+
+// MaxSuspects is at how many places a generator is looked for.
+const MaxSuspects = maxSuspects
+
+// FullyValidate is what finds a module valid.
+var FullyValidate = fullyValidate
+
+// Ask and GiveUp are the beginning and the end of a Wait whose time is over. Lose takes the turn of a guest
+// that has not been seen to compute for long.
+func (t *turns) Ask(s *Seat) (waits bool) { return t.ask(s) }
+func (t *turns) GiveUp(s *Seat)           { t.giveUp(s) }
+func (t *turns) Lose(s *Seat) {
+	t.mu.Lock()
+	s.since = s.since.Add(-2 * lostAfter)
+	t.mu.Unlock()
+	t.findLost()
+}
+
+// TakeWhileRenewing asks for an instance while so many are being renewed as make a call wait for one of
+// them. It tells whether there was one.
+func (c *Code) TakeWhileRenewing(ctx context.Context) bool {
+	const renewals = 2
+	r := c.newRun(ctx, Call{Limits: Limits{Wall: time.Minute}})
+	p := &c.pool
+	p.mu.Lock()
+	p.begun += renewals
+	p.mu.Unlock()
+	in := p.take(&r.ctx, nil, 0)
+	p.mu.Lock()
+	p.ended += renewals
+	p.mu.Unlock()
+	r.end()
+	return in != nil
 }

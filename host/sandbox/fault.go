@@ -35,11 +35,8 @@ func (r *run) explain(err error) {
 	if r.in == nil || r.fault == nil || r.fault.Kind != FaultTrap && r.fault.Kind != FaultExit {
 		return
 	}
-	switch r.in.memory.Refused() {
-	case image.OverOwn:
-		r.fault = over(LimitMemory, fmt.Sprintf("the servlet ended after it wanted more than the %s of memory that are granted", size(r.call.Limits.Memory)))
-	case image.OverAll:
-		r.fault = r.full(image.ErrFull)
+	if f := r.outgrown(r.in.memory.Refused()); f != nil {
+		r.fault = f
 	}
 }
 

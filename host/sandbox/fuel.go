@@ -32,7 +32,7 @@ func yield(ctx context.Context, _ api.Module, stack []uint64) {
 
 // fill starts an instance's meter.
 func (r *run) fill(in *instance) {
-	r.in, r.granted, r.step, r.stepped = in, 0, firstStep, time.Now()
+	r.in, r.granted, r.step, r.stepped, r.deepest = in, 0, firstStep, time.Now(), freeStack
 	in.fuel.Set(0)
 	in.stack.Set(freeStack)
 	r.grant()

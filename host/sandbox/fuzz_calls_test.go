@@ -176,6 +176,11 @@ func (h *watchful) Config(_ context.Context, key string) (string, *effect.Error)
 	return "value of " + key, nil
 }
 
+func (h *watchful) FetchPage(ctx context.Context, req effect.WebRequest) (effect.WebResponse, *effect.Error) {
+	resp, err := h.Fetch(ctx, effect.HTTPRequest{Method: req.Method, Path: req.URL, Header: req.Header, Body: req.Body})
+	return effect.WebResponse{URL: req.URL, HTTPResponse: resp}, err
+}
+
 func (h *watchful) Fetch(_ context.Context, req effect.HTTPRequest) (effect.HTTPResponse, *effect.Error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

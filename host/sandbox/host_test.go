@@ -17,6 +17,7 @@ import (
 type memory struct {
 	config map[string]string
 	fetch  func(ctx context.Context, req effect.HTTPRequest) (effect.HTTPResponse, *effect.Error)
+	page   func(ctx context.Context, req effect.WebRequest) (effect.WebResponse, *effect.Error)
 
 	mu      sync.Mutex
 	nodes   map[string]*node // by clean path; "." is the root
@@ -74,6 +75,13 @@ func (m *memory) Fetch(ctx context.Context, req effect.HTTPRequest) (effect.HTTP
 		return effect.HTTPResponse{}, &effect.Error{Code: effect.Denied, Text: "no capability is granted"}
 	}
 	return m.fetch(ctx, req)
+}
+
+func (m *memory) FetchPage(ctx context.Context, req effect.WebRequest) (effect.WebResponse, *effect.Error) {
+	if m.page == nil {
+		return effect.WebResponse{}, &effect.Error{Code: effect.Denied, Text: "no capability is granted"}
+	}
+	return m.page(ctx, req)
 }
 
 // find resolves a path below a directory handle. The caller holds mu.

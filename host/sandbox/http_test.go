@@ -183,7 +183,7 @@ func TestOperationCodes(t *testing.T) {
 		{"length of none", "op_len", [][]byte{i(-1), i(0)}, -3},
 		{"read none", "op_read", [][]byte{i(0), i(0), i(0), i(0), i(1)}, -3},
 		{"close none", "op_close", [][]byte{i(1 << 30)}, -3},
-		{"web, which is not built", "web_start", [][]byte{i(0), i(0), i(0), i(0)}, -7},
+		{"web without a head", "web_start", [][]byte{i(0), i(0), i(0), i(0)}, -2},
 		{"kv, which is not built", "kv_start", [][]byte{i(0), i(0), i(0), i(0)}, -7},
 		{"elicit, which is not built", "elicit_start", [][]byte{i(0), i(0)}, -7},
 	}

@@ -39,11 +39,26 @@ func (a allocation) Allocate(_, _ uint64) experimental.LinearMemory { return a.m
 // instantiate makes an instance in memory, which it owns from then on.
 func (c *Code) instantiate(ctx context.Context, memory *image.Memory) (*instance, error) {
 	in := &instance{code: c, memory: memory, rung: RungPlain}
-	if err := in.link(ctx); err != nil {
+	err := in.count()
+	if err == nil {
+		err = in.link(ctx)
+	}
+	if err != nil {
 		memory.Close()
 		return nil, err
 	}
+	c.engine.instances.Add(1)
 	return in, nil
+}
+
+// count counts what the instance takes of the host's memory beside its own. The runtime makes a reference
+// of each function in a table, and a list of all segments, for each instance: megabytes for a guest that
+// wants them, whose memory may have no more than a page.
+func (in *instance) count() error {
+	if n := in.code.beside; n > 0 && !in.memory.Beside(n) {
+		return fmt.Errorf("counting instance: %w", image.ErrFull)
+	}
+	return nil
 }
 
 // link makes a module instance of the code and finds its state.
@@ -108,6 +123,9 @@ func (in *instance) renew() error {
 	if err := in.memory.Restore(); err != nil {
 		return err
 	}
+	if err := in.count(); err != nil {
+		return err
+	}
 	switch {
 	case in.rung == RungInstance:
 		if err := in.link(context.Background()); err != nil {
@@ -149,4 +167,5 @@ func (in *instance) discard() {
 		_ = in.module.Close(context.Background())
 	}
 	in.memory.Close()
+	in.code.engine.instances.Add(-1)
 }

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"context"
 	"slices"
 	"sync"
 	"time"
@@ -30,10 +31,11 @@ func (p *pool) init() { p.changed = sync.NewCond(&p.mu) }
 
 // take returns a waiting instance of shot that a call of limit bytes can have, or nil: then one is to
 // be made. It waits for one that is being renewed when there is a spare one: that takes microseconds,
-// making one hundreds of them.
-func (p *pool) take(shot *snapshot, limit int64) *instance {
+// making one hundreds of them. It does not wait beyond the end of ctx.
+func (p *pool) take(ctx *callContext, shot *snapshot, limit int64) *instance {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	watched := false
 	for {
 		for i := len(p.idle) - 1; i >= 0; i-- {
 			if in := p.idle[i]; in.shot == shot && in.memory.Fits(limit) {
@@ -41,8 +43,16 @@ func (p *pool) take(shot *snapshot, limit int64) *instance {
 				return in
 			}
 		}
-		if p.begun-p.ended < 2 {
+		if p.begun-p.ended < 2 || ctx.Err() != nil {
 			return nil
+		}
+		if !watched {
+			watched = true
+			defer context.AfterFunc(ctx.timer(), func() {
+				p.mu.Lock()
+				defer p.mu.Unlock()
+				p.changed.Broadcast()
+			})()
 		}
 		p.changed.Wait()
 	}
@@ -159,21 +169,49 @@ func (p *pool) close() {
 }
 
 // sweep gives back what instances keep resident that have waited for a while, and discards those that
-// have waited for long.
+// have waited for long. One at a time is out of the pool meanwhile, as one that is renewed is: to unmap
+// a large memory takes milliseconds, and calls go on with the others.
 func (p *pool) sweep(now time.Time) {
+	for in := p.pickStale(now); in != nil; in = p.pickStale(now) {
+		p.putBack(in, now.Sub(in.since) <= idleFor && in.trim() == nil)
+	}
+}
+
+// pickStale takes one out of the pool that has waited for long, or for a while untrimmed; nil: there is none.
+func (p *pool) pickStale(now time.Time) *instance {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	kept := p.idle[:0]
-	for _, in := range p.idle {
-		switch waited := now.Sub(in.since); {
-		case waited > idleFor, waited > hotFor && !in.trimmed && in.trim() != nil:
-			in.discard()
-		default:
-			kept = append(kept, in)
-		}
+	i := slices.IndexFunc(p.idle, func(in *instance) bool {
+		waited := now.Sub(in.since)
+		return waited > idleFor || waited > hotFor && !in.trimmed
+	})
+	if i < 0 || p.closed {
+		return nil
 	}
-	clear(p.idle[len(kept):])
-	p.idle = kept
+	in := p.idle[i]
+	p.idle = slices.Delete(p.idle, i, i+1)
+	p.begun++
+	p.work.Add(1)
+	return in
+}
+
+// putBack is for an instance that was picked: where it was, or discarded.
+func (p *pool) putBack(in *instance, keep bool) {
+	defer p.work.Done()
+	p.mu.Lock()
+	keep = keep && !p.closed && len(p.idle) < maxIdle
+	if keep {
+		i, _ := slices.BinarySearchFunc(p.idle, in.since, func(other *instance, at time.Time) int { return other.since.Compare(at) })
+		p.idle = slices.Insert(p.idle, i, in)
+	}
+	p.mu.Unlock()
+	if !keep {
+		in.discard()
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ended++
+	p.changed.Broadcast()
 }
 
 // trim gives back what a waiting instance keeps resident.

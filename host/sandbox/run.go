@@ -27,21 +27,20 @@ type run struct {
 	started  time.Time
 	deadline time.Time
 
-	preopens   []effect.Preopen
-	in         *instance   // nil before the guest has one
-	granted    uint64      // fuel handed out so far
-	step       uint64      // fuel to hand out at a time
-	stepped    time.Time   // when the guest last got some
-	turned     time.Time   // when the guest last let others go first
-	turns      *turns      // of the engine
-	seat       seat        // in turns
-	deep       bool        // the guest may have a deep stack
-	deepStacks *deepStacks // of the engine
-	before     uint64      // fuel that was spent before the entry
-	returned   bool        // the guest came back from the entry by itself
-	base       int64       // where the monotonic clock starts
-	skew       int64       // shifts both clocks
-	drawn      int         // random bytes that the guest asked for
+	preopens []effect.Preopen
+	in       *instance // nil before the guest has one
+	granted  uint64    // fuel handed out so far
+	step     uint64    // fuel to hand out at a time
+	stepped  time.Time // when the guest last got some
+	turned   time.Time // when the guest last let others go first
+	turns    *turns    // of the engine
+	seat     seat      // in turns
+	deepest  int64     // bytes that the guest's nested calls may take of the runtime's stack
+	before   uint64    // fuel that was spent before the entry
+	returned bool      // the guest came back from the entry by itself
+	base     int64     // where the monotonic clock starts
+	skew     int64     // shifts both clocks
+	drawn    int       // random bytes that the guest asked for
 
 	fault     *Fault
 	memory    api.Memory
@@ -60,7 +59,7 @@ type run struct {
 
 // newRun starts a call's time. end must be called.
 func (c *Code) newRun(ctx context.Context, call Call) *run {
-	r := &run{call: call, host: call.Host, logger: c.engine.logger, turns: c.engine.turns, deepStacks: &c.engine.deep, seat: seat{caller: call.Caller}, started: time.Now()}
+	r := &run{call: call, host: call.Host, logger: c.engine.logger, turns: c.engine.turns, seat: seat{caller: call.Caller}, started: time.Now()}
 	r.turned, r.deadline = r.started, r.started.Add(call.Limits.Wall)
 	r.ctx.parent, r.ctx.run, r.ctx.deadline = ctx, r, r.deadline
 	r.logs.limit = call.Limits.Log
@@ -71,7 +70,6 @@ func (c *Code) newRun(ctx context.Context, call Call) *run {
 // end returns when nothing of the call runs any more: whoever starts a goroutine ends it.
 func (r *run) end() {
 	r.leaveTurn()
-	r.surface()
 	r.ctx.end()
 	r.ops.wait()
 }
@@ -90,7 +88,7 @@ func (c *Code) Run(ctx context.Context, call Call) Outcome {
 // execute gets an instance and enters it.
 func (c *Code) execute(r *run) {
 	defer r.containAll()
-	if !r.ready(c.memoryMin) {
+	if !r.ready(c.memoryMin + c.beside) {
 		return
 	}
 	r.openHost()

@@ -30,6 +30,8 @@ type Host interface {
 	Config(ctx context.Context, key string) (string, *effect.Error)
 	// Fetch does one HTTP exchange under a granted capability.
 	Fetch(ctx context.Context, req effect.HTTPRequest) (effect.HTTPResponse, *effect.Error)
+	// FetchPage gets one public page under the capability web.
+	FetchPage(ctx context.Context, req effect.WebRequest) (effect.WebResponse, *effect.Error)
 }
 
 // Files is the per-call handle table.

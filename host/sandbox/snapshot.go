@@ -81,10 +81,12 @@ func (c *Code) capture(ctx context.Context, preopens []effect.Preopen, memory in
 		shot.globals = append(shot.globals, g.Get())
 	}
 	one, two := contents(first), contents(second)
+	if shot.generators, shot.frozen, err = c.engine.compare(ctx, one, two); err != nil {
+		return nil, err
+	}
 	if shot.image, err = c.engine.space.Seal(one); err != nil {
 		return nil, err
 	}
-	shot.generators, shot.frozen = compare(one, two)
 	for i, g := range second.globals {
 		if g.Get() != shot.globals[i] {
 			shot.frozen += 8
@@ -111,6 +113,10 @@ func (c *Code) initialise(ctx context.Context, preopens []effect.Preopen, memory
 	in, tables := c.warm(r)
 	if r.fault == nil && in == nil {
 		r.fault = &Fault{Kind: FaultHost, Text: "the host failed while it took the image"}
+	}
+	if r.fault == nil && in.memory.Refused() == image.OverAll {
+		// It made do with less, and so would all calls that start from it.
+		r.fault = r.full(image.ErrFull)
 	}
 	if r.fault == nil && !slices.Equal(tables, tableState(in.module)) {
 		r.fault = &Fault{Kind: FaultABI, Text: "its initialisation changes tables or drops segments, which an image does not hold"}
@@ -146,11 +152,13 @@ func (e *captureError) Error() string {
 	return fmt.Sprintf("init or warm-up failed: %s", capabilities.Printable(e.fault.Text, 160))
 }
 
-// passing tells whether another try later may succeed.
+// passing tells whether another try later may succeed: what ended the capture depends on what else the
+// host did then.
 func passing(err error) bool {
 	var failed *captureError
 	if errors.As(err, &failed) {
-		return failed.fault.Kind == FaultCancelled
+		f := failed.fault
+		return f.Kind == FaultCancelled || f.Kind == FaultDeadline || f.Limit == LimitMemoryTotal
 	}
 	return errors.Is(err, image.ErrFull)
 }

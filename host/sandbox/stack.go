@@ -3,13 +3,13 @@ package sandbox
 import (
 	"fmt"
 	"reflect"
+	"slices"
 
 	"github.com/tetratelabs/wazero/api"
 )
 
 // stackLimit bounds what the nested calls of a guest take of the runtime's stack, bytes. That stack is
-// the host's memory, which no memory limit counts, and it grows by doubling. Above freeStack few guests
-// have it at a time.
+// the host's memory, and it grows by doubling. Above freeStack it counts as memory of the guest.
 const stackLimit = 4 << 20
 
 // maxStack bounds the stack that a function keeps for the next call, bytes. A deep recursion leaves more.
@@ -71,6 +71,11 @@ func (in *instance) wipe() {
 	in.entries = kept
 }
 
+// shed gives up the large stacks of functions that were called.
+func (in *instance) shed() {
+	in.entries = slices.DeleteFunc(in.entries, func(e entry) bool { return e.stack.IsValid() && e.stack.Len() > maxStack })
+}
+
 // restack tells the guest what is really left of its stack. Metered code counts each call for more than
 // it can take, most of them for ten times as much, and asks when its count says that nothing is left.
 func (r *run) restack(view []uint64) {
@@ -78,14 +83,10 @@ func (r *run) restack(view []uint64) {
 	if !ok || used > stackLimit {
 		r.stopAt(LimitDepth, fmt.Sprintf("the servlet ended because its nested calls wanted more than the %s of stack that a call has", size(stackLimit)))
 	}
-	if used > freeStack && !r.deep {
-		r.dive()
+	if used > r.deepest {
+		r.deepen(used)
 	}
-	most := int64(stackLimit)
-	if !r.deep {
-		most = freeStack
-	}
-	r.in.stack.Set(uint64(most - used))
+	r.in.stack.Set(uint64(r.deepest - used))
 }
 
 // stackUsed is how much of the stack lies above the arguments that a host function was called with, which

@@ -78,6 +78,7 @@ func (t *turns) ask(s *seat) bool {
 		if s.given == nil {
 			s.given = make(chan struct{}, 1)
 		}
+		s.forgetGiven() // of a turn that was lost since
 		if len(t.waiting[s.caller]) == 0 {
 			t.callers = append(t.callers, s.caller)
 		}
@@ -86,10 +87,7 @@ func (t *turns) ask(s *seat) bool {
 	}
 	s.since = time.Now()
 	if s.has {
-		select {
-		case <-s.given:
-		default:
-		}
+		s.forgetGiven()
 	}
 	return !s.has
 }
@@ -108,11 +106,10 @@ func (t *turns) leave(s *seat) {
 func (t *turns) giveUp(s *seat) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if s.has { // at the same moment: end leaves
-		<-s.given
-		return
+	if !s.has { // with a turn that it got at the same moment, it leaves at its end
+		t.forget(s)
 	}
-	t.forget(s)
+	s.forgetGiven() // of such a turn, or of one that it lost again meanwhile
 }
 
 // findLost takes turns from guests that do not compute.
@@ -125,6 +122,14 @@ func (t *turns) findLost() {
 		}
 	}
 	t.serve()
+}
+
+// forgetGiven takes back word of a turn that nobody waits for any more. turns.mu is held.
+func (s *seat) forgetGiven() {
+	select {
+	case <-s.given:
+	default:
+	}
 }
 
 // drop takes a guest's turn. t.mu is held, here and below.
@@ -146,7 +151,10 @@ func (t *turns) serve() {
 		t.free--
 		s.has, s.since = true, time.Now()
 		t.held = append(t.held, s)
-		s.given <- struct{}{}
+		select {
+		case s.given <- struct{}{}:
+		default: // it has not heard of the one before: all wait for t.mu, so nothing may be waited for here
+		}
 	}
 }
 

@@ -97,37 +97,40 @@ func TestTurnsAreNotLost(t *testing.T) {
 	}
 }
 
-// One guest of each caller, and two in all, have a deep stack at a time; the others wait, and who gives
-// up takes nothing with it.
-func TestDeepStacksAreShared(t *testing.T) {
-	var deep sandbox.DeepStacks
-	gone, cancel := context.WithCancel(t.Context())
+// A guest whose time is over just when it got a turn and lost it again leaves no word of that turn behind:
+// to tell it of its next one would stop everybody's turns.
+func TestTurnThatNobodyTookIsForgotten(t *testing.T) {
+	turns := sandbox.NewTurns(2)
+	holder, late := sandbox.NewBusySeat("a"), sandbox.NewSeat("b")
+	turns.Wait(t.Context(), holder)
+	if !turns.Ask(late) {
+		t.Fatal("there is one turn, and two have it")
+	}
+	turns.Leave(holder)
+	turns.Lose(late)
+	turns.GiveUp(late)
+	turns.Wait(t.Context(), holder)
+	over, cancel := context.WithCancel(t.Context())
+	ended := make(chan bool)
+	go func() {
+		turns.Wait(over, late)
+		ended <- over.Err() == nil
+	}()
+	for turns.Waiting() < 1 {
+		select {
+		case <-ended:
+			t.Fatal("it has the turn of another")
+		default:
+			runtime.Gosched()
+		}
+	}
+	turns.Leave(holder)
+	if !<-ended {
+		t.Error("it got no turn")
+	}
 	cancel()
-	if !deep.Wait(t.Context(), "a") {
-		t.Fatal("the first waits")
-	}
-	if deep.Wait(gone, "a") {
-		t.Error("two of one caller")
-	}
-	if !deep.Wait(t.Context(), "b") {
-		t.Error("one of another caller waits")
-	}
-	if deep.Wait(gone, "c") {
-		t.Error("three in all")
-	}
-	given := make(chan bool)
-	go func() { given <- deep.Wait(t.Context(), "a") }()
-	go func() { given <- deep.Wait(t.Context(), "c") }()
-	for deep.Waiting() < 2 {
-		runtime.Gosched()
-	}
-	deep.Leave("b")
-	<-given // c: a has one
-	deep.Leave("a")
-	<-given
-	deep.Leave("a")
-	deep.Leave("c")
-	if !deep.Wait(gone, "d") || !deep.Wait(gone, "e") {
-		t.Error("a place was lost")
+	turns.Leave(late)
+	if !turns.Idle(1) {
+		t.Error("a turn was lost")
 	}
 }

@@ -34,7 +34,7 @@ func writ1Functions() []function {
 		service("op_close", "i", always, (*run).opClose),
 		service("config_get", "iiii", capabilities.KindConfig, (*run).configGet),
 		service("http_start", "iiii", capabilities.KindHTTP, (*run).httpStart),
-		service("web_start", "iiii", capabilities.KindWeb, (*run).reserved),
+		service("web_start", "iiii", capabilities.KindWeb, (*run).webStart),
 		service("kv_start", "iiii", capabilities.KindKV, (*run).reserved),
 		service("elicit_start", "ii", kindElicit, (*run).reserved),
 	}

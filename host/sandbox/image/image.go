@@ -53,11 +53,21 @@ type Space struct {
 	method  Method
 	why     string
 	kernel  kernel
+	apart   int // bytes from which a run of zero pages is in no file
 }
+
+// Each run that is in no file takes two mappings more in every memory of its image, of the 65,530 that
+// Linux lets a process have. As a memory is counted in full, runs of a share of the limit bound those of
+// all memories together, and mostApart those of an image by itself.
+const (
+	leastApart = 512 << 10 // bytes, when the limit is small
+	shareApart = 1 << 13   // of the limit
+	mostApart  = 16        // runs of one image
+)
 
 // NewSpace finds the best method that works here, by trying it.
 func NewSpace(cfg Config) *Space {
-	s := &Space{limit: cfg.Limit, reclaim: cfg.Reclaim, method: cfg.Best}
+	s := &Space{limit: cfg.Limit, reclaim: cfg.Reclaim, method: cfg.Best, apart: max(leastApart, int(cfg.Limit/shareApart))}
 	s.probe(cfg.Best)
 	return s
 }
@@ -105,10 +115,14 @@ type Image struct {
 	space *Space
 	view  []byte // read only; shared by all memories
 	holes []bool // by page: all zero
-	bytes int64  // counted: pages that are not holes
+	apart []span // large runs of holes; no file has them
+	bytes int64  // counted: all but what is apart
 	refs  atomic.Int64
 	file  file
 }
+
+// span is the bytes from, and up to, a page.
+type span struct{ from, to int }
 
 // Seal copies mem, whose size is a multiple of the system's page size, into a new image.
 func (s *Space) Seal(mem []byte) (*Image, error) {
@@ -118,9 +132,12 @@ func (s *Space) Seal(mem []byte) (*Image, error) {
 	im := &Image{space: s, holes: make([]bool, len(mem)/pageSize)}
 	for i := range im.holes {
 		im.holes[i] = isZero(mem[i*pageSize : (i+1)*pageSize])
-		if !im.holes[i] {
-			im.bytes += int64(pageSize)
-		}
+	}
+	// The other holes count as well: a guest that reads one makes it a page of the file, which stays as
+	// long as the image.
+	im.apart, im.bytes = s.largeHoles(im.holes), int64(len(mem))
+	for _, hole := range im.apart {
+		im.bytes -= int64(hole.to - hole.from)
 	}
 	if !s.take(im.bytes) {
 		return nil, fmt.Errorf("sealing image: %w", ErrFull)

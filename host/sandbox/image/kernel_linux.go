@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -57,10 +58,13 @@ func (s *Space) tryScan() (err error) {
 	return err
 }
 
-// rehearse maps an image, changes a page of it and looks whether the page, and no other, is listed.
+// rehearse maps an image, changes a page of it and looks whether the page, and no other, is listed: not the
+// one of its file that was read, and not the one beside it.
 func (s *Space) rehearse() (listed bool, err error) {
-	try := &Space{limit: 1 << 30, method: s.method, kernel: s.kernel}
-	im, err := try.Seal(bytes.Repeat([]byte{1}, 8*pageSize))
+	try := &Space{limit: 1 << 30, method: s.method, kernel: s.kernel, apart: pageSize}
+	content := bytes.Repeat([]byte{1}, 8*pageSize)
+	clear(content[3*pageSize : 4*pageSize])
+	im, err := try.Seal(content)
 	if err != nil {
 		return false, err
 	}
@@ -71,7 +75,9 @@ func (s *Space) rehearse() (listed bool, err error) {
 	}
 	defer m.Close()
 	b := m.Bytes()
-	_ = b[2*pageSize] // a page that is read only
+	if b[2*pageSize] != 1 || b[3*pageSize] != 0 {
+		return false, errors.New("a mapped image differs")
+	}
 	b[5*pageSize] = 2
 	if s.kernel.pagemap != nil {
 		buf := new(regions)
@@ -116,11 +122,66 @@ func (im *Image) fill(mem []byte) error {
 	if err := im.write(f, mem); err != nil {
 		return errors.Join(err, f.Close())
 	}
-	view, err := unix.Mmap(int(f.Fd()), 0, len(mem), unix.PROT_READ, unix.MAP_PRIVATE)
-	if err != nil {
-		return errors.Join(os.NewSyscallError("mmap", err), f.Close())
+	im.file = file{f}
+	view, err := reserve(len(mem))
+	if err == nil {
+		err = im.lay(view, unix.PROT_READ)
 	}
-	im.file, im.view = file{f}, view
+	if err != nil {
+		im.file.close(view)
+		return err
+	}
+	im.view = view
+	return nil
+}
+
+// largeHoles are the runs of zero pages that are mapped apart from the image's file.
+func (s *Space) largeHoles(holes []bool) (runs []span) {
+	if s.method == Portable {
+		return nil // an image is ordinary memory, zeros included
+	}
+	for from := 0; from < len(holes) && len(runs) < mostApart; {
+		to := from
+		for to < len(holes) && holes[to] {
+			to++
+		}
+		if run := (span{from * pageSize, to * pageSize}); run.to-run.from >= s.apart {
+			runs = append(runs, run)
+		}
+		from = to + 1
+	}
+	return runs
+}
+
+// reserve takes an address range of whole pages that nothing may touch yet.
+func reserve(n int) ([]byte, error) {
+	p, err := unix.Mmap(-1, 0, n, unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANON|unix.MAP_NORESERVE)
+	return p, os.NewSyscallError("mmap", err)
+}
+
+// lay maps the image privately at the beginning of a range. Its large holes are memory without a file: the
+// file's would become pages of it as they are read, by however many guests, and be nobody's.
+func (im *Image) lay(p []byte, access int) error {
+	at, size := 0, len(im.holes)*pageSize
+	for _, hole := range append(im.apart[:len(im.apart):len(im.apart)], span{size, size}) {
+		if hole.from > at {
+			_, err := unix.MmapPtr(int(im.file.f.Fd()), int64(at), unsafe.Pointer(&p[at]), uintptr(hole.from-at),
+				access, unix.MAP_PRIVATE|unix.MAP_FIXED|unix.MAP_NORESERVE)
+			if err != nil {
+				return os.NewSyscallError("mmap", err)
+			}
+		}
+		if hole.to > hole.from {
+			zeros := p[hole.from:hole.to]
+			if err := unix.Mprotect(zeros, access); err != nil {
+				return os.NewSyscallError("mprotect", err)
+			}
+			// One written byte would become a page of two megabytes, to be cleared at each reset. A
+			// kernel without such pages refuses.
+			_ = unix.Madvise(zeros, unix.MADV_NOHUGEPAGE)
+		}
+		at = hole.to
+	}
 	return nil
 }
 
@@ -179,6 +240,8 @@ func (f file) close(view []byte) {
 		return
 	}
 	// An error here would mean that the mapping was not ours; there is nobody to act on it.
-	_ = unix.Munmap(view)
+	if view != nil {
+		_ = unix.Munmap(view)
+	}
 	_ = f.f.Close()
 }

@@ -19,6 +19,9 @@ func (s *Space) probe(Method) {
 
 func (s *Space) pages(im *Image, limit int64) (pages, error) { return newHeap(im, limit), nil }
 
+// largeHoles is none: an image and its memories are ordinary memory, zeros included.
+func (s *Space) largeHoles([]bool) []span { return nil }
+
 // file is where an image's bytes are: ordinary memory.
 type file struct{}
 

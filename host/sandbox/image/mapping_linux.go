@@ -12,9 +12,9 @@ import (
 // over them is several times faster than dropping them and faulting them in again.
 const keepResident = 4 << 20
 
-// At every lookEvery-th reset the resident pages are compared with the image, and one that was untouched at
-// idleLooks of them in a row is dropped: a single call that wrote to much would otherwise make every later
-// reset copy as much. To keep a page for so long takes about the time of one fault.
+// At every lookEvery-th reset the resident pages are compared with the image, and one that is found
+// untouched for the idleLooks-th time in a row is dropped: a single call that wrote to much would otherwise
+// make every later reset copy as much. To keep a page for so long takes about the time of one fault.
 const (
 	lookEvery = 8
 	idleLooks = 4
@@ -35,20 +35,18 @@ var _ pages = (*mapping)(nil)
 
 func newMapping(s *Space, im *Image, limit int64) (*mapping, error) {
 	room := (int(limit) + pageSize - 1) / pageSize * pageSize
-	whole, err := unix.Mmap(-1, 0, max(room, pageSize), unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANON|unix.MAP_NORESERVE)
+	whole, err := reserve(max(room, pageSize))
 	if err != nil {
-		return nil, os.NewSyscallError("mmap", err)
+		return nil, err
 	}
 	m := &mapping{kernel: &s.kernel, whole: whole}
 	if im == nil || im.Size() == 0 {
 		return m, nil
 	}
 	m.image, m.usable = im, im.Size()
-	_, err = unix.MmapPtr(int(im.file.f.Fd()), 0, unsafe.Pointer(&whole[0]), uintptr(im.Size()),
-		unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_FIXED|unix.MAP_NORESERVE)
-	if err != nil {
+	if err := im.lay(whole, unix.PROT_READ|unix.PROT_WRITE); err != nil {
 		m.free()
-		return nil, os.NewSyscallError("mmap", err)
+		return nil, err
 	}
 	return m, nil
 }
@@ -122,35 +120,32 @@ func (m *mapping) copyOrDrop(from, to int) error {
 	if m.idle == nil {
 		m.idle = make([]uint8, len(m.image.holes))
 	}
-	for at := from; at < to; {
-		end := at
-		for ; end < to && m.untouched(end) && m.idle[end/pageSize] == idleLooks; end += pageSize {
-			m.idle[end/pageSize] = 0
-		}
-		if end > at {
-			if err := m.drop(at, end); err != nil {
-				return err
-			}
-			at = end
+	idle := from // where the pages begin that are dropped next
+	for at := from; at < to; at += pageSize {
+		looks := m.look(at)
+		if looks == idleLooks {
 			continue
 		}
-		if m.idle[at/pageSize] == 0 {
-			m.copyBack(at, at+pageSize)
+		if err := m.drop(idle, at); err != nil {
+			return err
 		}
-		at += pageSize
+		idle = at + pageSize
+		if looks == 0 {
+			m.copyBack(at, idle)
+		}
 	}
-	return nil
+	return m.drop(idle, to)
 }
 
-// untouched looks at a page, and counts for how long it has been so.
-func (m *mapping) untouched(at int) bool {
+// look tells at how many looks in a row a page was untouched, this one included.
+func (m *mapping) look(at int) uint8 {
 	i := at / pageSize
-	if !m.image.same(m.whole[at:at+pageSize], at) {
+	if m.image.same(m.whole[at:at+pageSize], at) {
+		m.idle[i]++
+	} else {
 		m.idle[i] = 0
-		return false
 	}
-	m.idle[i]++
-	return true
+	return m.idle[i]
 }
 
 // copyBack copies the image over whole pages. Holes are cleared and not read: to read a hole of a
@@ -172,6 +167,13 @@ func (m *mapping) copyBack(from, to int) {
 
 // drop gives private pages back: the image shows again, or zeros above it.
 func (m *mapping) drop(from, to int) error {
+	if from == to {
+		return nil
+	}
+	// What is written there later is another page, and nothing is known of it.
+	if first := from / pageSize; first < len(m.idle) {
+		clear(m.idle[first:min(to/pageSize, len(m.idle))])
+	}
 	return os.NewSyscallError("madvise", unix.Madvise(m.whole[from:to], unix.MADV_DONTNEED))
 }
 

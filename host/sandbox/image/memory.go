@@ -33,6 +33,7 @@ type Memory struct {
 	limit   int64
 	room    int64 // most that limit can be set to
 	size    int64 // now; counted
+	beside  int64 // that the guest has elsewhere; counted
 	peak    int64 // highest size since the start
 	refused Refusal
 }
@@ -65,7 +66,7 @@ func (s *Space) Map(im *Image, start, limit int64) (*Memory, error) {
 }
 
 // Fits tells whether the memory can be used with a limit.
-func (m *Memory) Fits(limit int64) bool { return m.start <= limit && limit <= m.room }
+func (m *Memory) Fits(limit int64) bool { return m.start+m.beside <= limit && limit <= m.room }
 
 // SetLimit sets the most that the memory may grow to, for one call. The limit must fit.
 func (m *Memory) SetLimit(limit int64) { m.limit = limit }
@@ -80,7 +81,7 @@ func (m *Memory) Refused() Refusal { return m.refused }
 // memory.grow. A runtime that makes an instance asks for the module's minimum first and gets what the
 // memory starts with.
 func (m *Memory) Reallocate(size uint64) []byte {
-	if size > uint64(m.limit) {
+	if size > uint64(m.limit-m.beside) {
 		m.refused = OverOwn
 		return nil
 	}
@@ -101,6 +102,21 @@ func (m *Memory) Reallocate(size uint64) []byte {
 	return b
 }
 
+// Beside counts n bytes that the guest takes elsewhere, until the memory is restored or closed, as bytes
+// of the memory that can be no pages of it any more. It is false when a limit does not allow them.
+func (m *Memory) Beside(n int64) bool {
+	switch {
+	case n > m.limit-m.beside-m.size:
+		m.refused = OverOwn
+	case !m.space.take(n):
+		m.refused = OverAll
+	default:
+		m.beside += n
+		return true
+	}
+	return false
+}
+
 // Free is told by the runtime that the instance was closed. The memory's owner closes it.
 func (m *Memory) Free() {}
 
@@ -110,8 +126,8 @@ func (m *Memory) Restore() error {
 	if err := m.pages.restore(int(m.peak)); err != nil {
 		return fmt.Errorf("restoring memory: %w", err)
 	}
-	m.space.give(m.size - m.start)
-	m.size, m.peak, m.refused = m.start, m.start, Granted
+	m.space.give(m.size - m.start + m.beside)
+	m.size, m.peak, m.beside, m.refused = m.start, m.start, 0, Granted
 	return nil
 }
 
@@ -131,7 +147,7 @@ func (m *Memory) Close() {
 	}
 	m.pages.free()
 	m.pages = nil
-	m.space.give(m.size)
+	m.space.give(m.size + m.beside)
 	if m.image != nil {
 		m.image.Close()
 	}

@@ -13,6 +13,7 @@ const (
 	pageIsFile    = 1 << 2
 	pageIsPresent = 1 << 3
 	pageIsSwapped = 1 << 4
+	pageIsZeros   = 1 << 5 // the one page of zeros that all who only read share
 	pagemapScan   = 0xc0606610
 )
 
@@ -22,16 +23,17 @@ type scanArguments struct {
 	categoryInverted, categoryMask, categoryAnyofMask, returnMask uint64
 }
 
-// changed lists the pages of a private file mapping that are no longer the file's.
+// changed lists the pages of a laid image that are neither the file's any more nor, beside it, zeros that
+// were only read.
 //
-// The mask is "not the file's, and present or swapped out". A page under migration reads as swapped:
+// The mask is "none of those, and present or swapped out". A page under migration reads as swapped:
 // asking for present ones alone would now and then miss one and show it to the next caller.
 func (k *kernel) changed(p []byte, buf *regions) ([]region, error) {
 	from := address(p)
 	a := scanArguments{
 		start: from, end: from + uint64(len(p)),
 		vec: uint64(uintptr(unsafe.Pointer(buf))), vecLen: uint64(len(buf)),
-		categoryInverted: pageIsFile, categoryMask: pageIsFile,
+		categoryInverted: pageIsFile | pageIsZeros, categoryMask: pageIsFile | pageIsZeros,
 		categoryAnyofMask: pageIsPresent | pageIsSwapped, returnMask: pageIsPresent,
 	}
 	a.size = uint64(unsafe.Sizeof(a))
