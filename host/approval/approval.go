@@ -10,7 +10,8 @@
 //  4. A person approves the text, or a script approves the digest.
 //  5. [Install] makes the plan again and commits it only if the digest is still the same.
 //
-// [ProposeGrant] and [Regrant] do the same for what is installed already.
+// [ProposeGrant] and [Regrant] do the same for what is installed already, [ProposeUpgrade] and [Upgrade]
+// for a newer file in its place.
 package approval
 
 import (
@@ -32,6 +33,12 @@ var (
 	ErrDanger = errors.New("dangerous")
 	// ErrNeedsApproval is a change that would widen a grant, made without an approved digest.
 	ErrNeedsApproval = errors.New("gives more than before and needs approval")
+	// ErrUpToDate is an upgrade to the file that is installed.
+	ErrUpToDate = errors.New("up to date")
+	// ErrSameNumber is a file that is not the installed one and has its number. It is registry.ErrRollback too.
+	ErrSameNumber = errors.New("another file under the same number")
+	// ErrExpired is a file that its publisher no longer wants installed.
+	ErrExpired = errors.New("expired")
 )
 
 // MaxFile is the largest servlet file, in bytes.
@@ -82,6 +89,7 @@ type Plan struct {
 	Publisher   string               `json:"publisher"` // key id
 	Known       bool                 `json:"publisher_known"`
 	Development bool                 `json:"development,omitempty"`
+	BuiltIn     bool                 `json:"built_in,omitempty"` // into this binary
 	File        string               `json:"file_sha256"`
 	Manifest    string               `json:"manifest_sha256"`
 	Rights      capabilities.Rights  `json:"rights"`
@@ -89,12 +97,14 @@ type Plan struct {
 	Missing     []string             `json:"missing,omitempty"` // what was asked and not named: "fs docs: --dir docs=PATH"
 	Warnings    []string             `json:"warnings,omitempty"`
 	// Widens names the first right that the grant in force lacks; empty when the plan only narrows it.
-	// Only ProposeGrant sets it.
+	// Only ProposeGrant and ProposeUpgrade set it.
 	Widens string `json:"widens,omitempty"`
 	// Unchanged says that the grant in force is this one already. Only ProposeGrant sets it.
-	Unchanged bool   `json:"unchanged,omitempty"`
-	Text      string `json:"text"`   // the screen at 80 columns without colour
-	Digest    string `json:"digest"` // hex SHA-256
+	Unchanged bool `json:"unchanged,omitempty"`
+	// Upgrade is what would be replaced. Only ProposeUpgrade sets it.
+	Upgrade *Replaced `json:"upgrade,omitempty"`
+	Text    string    `json:"text"`   // the screen at 80 columns without colour
+	Digest  string    `json:"digest"` // hex SHA-256
 
 	view  screen.View
 	rows  []row

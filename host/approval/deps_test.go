@@ -14,6 +14,7 @@ func TestImports(t *testing.T) {
 			"github.com/writ-run/writ/host/sandbox":         "gates a module; nothing here runs one",
 			"github.com/writ-run/writ/host/schema":          "bounds the cost of schemas",
 			"github.com/writ-run/writ/registry":             "what is known and installed in a home",
+			"github.com/writ-run/writ/servlets/builtin":     "which files this binary vouches for",
 		},
 		Deny: map[string]string{
 			"net":      "an approval is made here, from what is here",

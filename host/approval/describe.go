@@ -17,7 +17,8 @@ type Description struct {
 	Digest      string               `json:"digest"`   // SHA-256 of the file
 	Verified    bool                 `json:"verified"` // always true: nothing else is described
 	Development bool                 `json:"development"`
-	Imports     []string             `json:"imports"` // "module.name"
+	BuiltIn     bool                 `json:"built_in,omitempty"` // into this binary
+	Imports     []string             `json:"imports"`            // "module.name"
 	Powers      []capabilities.Power `json:"powers"`
 	Start       Start                `json:"start"`
 }
@@ -64,6 +65,7 @@ func Describe(c *Candidate, granted *capabilities.Rights, start Start) Descripti
 		Digest:      c.Servlet.Digest(),
 		Verified:    true,
 		Development: m.Development(),
+		BuiltIn:     c.BuiltIn(),
 		Imports:     imports,
 		Powers:      capabilities.Powers(m, c.Kinds, granted),
 		Start:       start,

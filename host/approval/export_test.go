@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/writ-run/writ/capabilities"
+	"github.com/writ-run/writ/servlets/builtin"
 )
 
 // Drafted is a servlet that was never sealed, for what no build of Writ accepts yet and for texts that
@@ -59,3 +60,10 @@ var Steers = steers
 
 // Nearly says that two names are nearly the same.
 var Nearly = nearly
+
+// Ship puts a set in the place of the one in this binary and returns what puts it back.
+func Ship(set *builtin.Set) (restore func()) {
+	before := shipped
+	shipped = func() (*builtin.Set, error) { return set, nil }
+	return func() { shipped = before }
+}

@@ -35,7 +35,7 @@ func Install(ctx context.Context, reg *registry.Registry, by capabilities.Caller
 		Publisher:   plan.Publisher,
 		Seq:         c.Servlet.Manifest().Seq,
 		Digest:      plan.File,
-		Source:      shown(c.Source),
+		Source:      remembered(c.Source),
 		Development: plan.Development,
 		Grant:       plan.grant(by),
 	}, c.file)
@@ -44,6 +44,12 @@ func Install(ctx context.Context, reg *registry.Registry, by capabilities.Caller
 	}
 	return in, nil
 }
+
+// maxSource is the longest source that an installation remembers, in runes: a path or an address.
+const maxSource = 4096
+
+// remembered is a source as it is kept. One that is cut or has an escape is found again by nobody.
+func remembered(source string) string { return capabilities.Printable(source, maxSource) }
 
 // checkDigest refuses what cannot be a plan's digest, so that a slip of the hand does not read as a
 // plan that changed. Nothing is a digest too: it approves nothing.

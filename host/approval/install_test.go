@@ -361,7 +361,7 @@ func TestTakenNamesSayTheWayOn(t *testing.T) {
 		want string
 	}{
 		{"the same file", d.c, `this is the same file: change what it holds with "writ grant files"`},
-		{"a newer one", read(t, seal(t, release("acme/files", 2), key("acme"))), `this is a newer one, which this Writ cannot put in its place: run "writ remove files", then install this file (settings are kept)`},
+		{"a newer one", read(t, seal(t, release("acme/files", 2), key("acme"))), `this is a newer one: put it in its place with "writ upgrade files --from FILE"`},
 		{"another servlet", read(t, seal(t, release("bob/files", 1), key("bob"))), `the name files is taken by acme/files 1.0.0: choose another with --as NAME, or free it with "writ remove files"`},
 	} {
 		_, err := approval.Propose(t.Context(), d.reg, local, row.c, approval.Choice{})

@@ -51,16 +51,19 @@ func taken(s subject, in registry.Installation) string {
 		return fmt.Sprintf("already installed: the name %s is taken by %s %s: choose another with --as NAME, or free it with %s",
 			in.Alias, in.Name, in.Version, removal)
 	}
-	what := "another build of it"
 	switch {
 	case in.Digest == s.file:
 		return fmt.Sprintf("already installed: %s %s is here as %s, and this is the same file: change what it holds with \"writ grant %s\"",
 			in.Name, in.Version, in.Alias, in.Alias)
-	case s.manifest.Seq > in.Seq:
-		what = "a newer one"
+	case capabilities.IsBuiltInKey(s.keyID) && s.manifest.Seq >= in.Seq:
+		return fmt.Sprintf("already installed: %s %s is here as %s: put what is built into this writ in its place with \"writ upgrade %s\"",
+			in.Name, in.Version, in.Alias, in.Alias)
+	case s.manifest.Seq > in.Seq, in.Development:
+		return fmt.Sprintf("already installed: %s %s is here as %s, and this is a newer one: put it in its place with \"writ upgrade %s --from FILE\"",
+			in.Name, in.Version, in.Alias, in.Alias)
 	}
-	return fmt.Sprintf("already installed: %s %s is here as %s, and this is %s, which this Writ cannot put in its place: run %s, then install this file (settings are kept)",
-		in.Name, in.Version, in.Alias, what, removal)
+	return fmt.Sprintf("already installed: %s %s is here as %s, and this is an older or another build of it: free the name with %s first (settings are kept)",
+		in.Name, in.Version, in.Alias, removal)
 }
 
 // nearNames warns of a name that is one slip away from one that is installed: a look-alike waits for

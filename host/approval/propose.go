@@ -59,8 +59,8 @@ func sameSpace(by capabilities.Caller, choice Choice) error {
 
 // draft writes the plan: it is a function of its arguments, without a look at the home or the clock,
 // so that the same answer to the same question has the same digest.
-// before is the grant that the plan would change; nil for an install.
-func draft(s subject, st standing, alias, space string, r resolution, before *capabilities.Rights, extra []string) (Plan, error) {
+// compare makes the screen that of a change to what is installed; nil for an install.
+func draft(s subject, st standing, alias, space string, r resolution, compare func(*Plan), extra []string) (Plan, error) {
 	m := s.manifest
 	reaches := reachOf(s, r.rights)
 	tools := given(reaches, r.rights.Tools)
@@ -72,6 +72,7 @@ func draft(s subject, st standing, alias, space string, r resolution, before *ca
 		Publisher:   s.keyID,
 		Known:       st.known,
 		Development: st.development,
+		BuiltIn:     st.origin == builtInHere,
 		File:        s.file,
 		Manifest:    s.digest,
 		Rights:      r.rights,
@@ -80,10 +81,10 @@ func draft(s subject, st standing, alias, space string, r resolution, before *ca
 		Warnings:    slices.Concat(extra, r.warnings, combined(tools), nearNames(m.Name, st.installed), steers(s.tools, st.installed)),
 	}
 	p.view, p.rows = page(s, st, p, tools)
-	if before != nil {
-		compare(&p.view, s, alias, *before)
-	}
 	p.tools = told(s, alias, r.rights, reaches)
+	if compare != nil {
+		compare(&p)
+	}
 	m.Tools = nil
 	rest, err := m.Encode()
 	if err != nil {
@@ -110,7 +111,11 @@ func (p Plan) digest() (string, error) {
 		return "", fmt.Errorf("encoding rights: %w", err)
 	}
 	h := sha256.New()
-	for _, field := range []string{planLabel, p.Publisher, p.Manifest, p.File, string(rights), p.Alias, p.Space, p.Name, p.Version, p.Text} {
+	fields := []string{planLabel, p.Publisher, p.Manifest, p.File, string(rights), p.Alias, p.Space, p.Name, p.Version, p.Text}
+	if p.Upgrade != nil {
+		fields = append(fields, "upgrade", p.Upgrade.FromFile)
+	}
+	for _, field := range fields {
 		fmt.Fprintf(h, "%d:%s\n", len(field), field)
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
@@ -123,7 +128,7 @@ func page(s subject, st standing, p Plan, tools []reach) (screen.View, []row) {
 		Name:     p.Name,
 		Version:  p.Version,
 		Signer:   signer(s, st),
-		Trusted:  st.known || st.development,
+		Trusted:  st.known || st.development || st.origin == builtInHere,
 		Rows:     shownRows,
 		Warnings: p.Warnings,
 	}

@@ -31,6 +31,22 @@ func Read(ctx context.Context, path string) (*Candidate, error) {
 	return c, nil
 }
 
+// Verify is Read of bytes that were fetched already. The Candidate keeps them: nobody may change them any
+// more. source is what an installation remembers of where they came from.
+func Verify(ctx context.Context, file []byte, source string) (*Candidate, error) {
+	switch {
+	case len(file) == 0:
+		return nil, fmt.Errorf("reading %s: is empty", shown(source))
+	case len(file) > MaxFile:
+		return nil, fmt.Errorf("reading %s: is larger than %d MiB, the most a servlet may have", shown(source), MaxFile>>20)
+	}
+	c, err := open(ctx, file, source)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", shown(source), oneLine{err})
+	}
+	return c, nil
+}
+
 // oneLine is an error of several lines as its first one: a manifest may have many problems, and a
 // terminal wants to know where to begin.
 type oneLine struct{ err error }
@@ -55,7 +71,7 @@ func Load(ctx context.Context, reg *registry.Registry, by capabilities.Caller, a
 	if err != nil {
 		return nil, registry.Installation{}, unloadable(alias, err)
 	}
-	c, err := open(ctx, file, in.Source)
+	c, err := openApproved(ctx, file, in.Source)
 	if err != nil {
 		return nil, registry.Installation{}, fmt.Errorf("loading %s: %w", alias, oneLine{err})
 	}
@@ -122,9 +138,9 @@ func bare(err error) error {
 	var path *fs.PathError
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return errors.New("no such file")
+		return &worded{"no such file", fs.ErrNotExist}
 	case errors.Is(err, fs.ErrPermission):
-		return errors.New("not allowed to read it")
+		return &worded{"not allowed to read it", fs.ErrPermission}
 	case errors.As(err, &path):
 		return path.Err
 	}
@@ -133,7 +149,21 @@ func bare(err error) error {
 
 const wasmMagic = "\x00asm"
 
+// open verifies a file that nobody here has approved yet.
 func open(ctx context.Context, file []byte, source string) (*Candidate, error) {
+	c, err := openApproved(ctx, file, source)
+	if err != nil {
+		return nil, err
+	}
+	if err := refuseForged(c.Servlet.KeyID(), c.Servlet.Digest()); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// openApproved verifies a file that was installed. One that was built into another binary stays what it
+// was: Writ may be upgraded without a loss.
+func openApproved(ctx context.Context, file []byte, source string) (*Candidate, error) {
 	if len(file) < len(wasmMagic) || string(file[:len(wasmMagic)]) != wasmMagic {
 		return nil, errors.New("is not a Wasm file")
 	}

@@ -80,13 +80,13 @@ func proposeGrant(ctx context.Context, reg *registry.Registry, by capabilities.C
 	var extra []string
 	if end, over := expired(s.manifest, time.Now()); over {
 		// Expiry forbids new installs only: a servlet that works must not stop over night.
-		extra = append(extra, fmt.Sprintf("it expired on %s: look for a newer version.", end.Format(time.DateOnly)))
+		extra = append(extra, fmt.Sprintf("it expired on %s: look for a newer version with \"writ outdated\".", end.Format(time.DateOnly)))
 	}
 	have := in.Grant.Rights
 	if in.Revoked {
 		have = capabilities.Rights{} // a revoked grant gives nothing
 	}
-	plan, err := draft(s, st, alias, by.Space, r, &have, extra)
+	plan, err := draft(s, st, alias, by.Space, r, func(p *Plan) { compare(&p.view, s, alias, have) }, extra)
 	if err != nil {
 		return Plan{}, in, err
 	}

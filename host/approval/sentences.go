@@ -13,16 +13,20 @@ import (
 // maxNamed is how many tools a sentence names; the details name all.
 const maxNamed = 12
 
-// signer says who signed, in words that need no colour.
+// signer says who answers for a servlet, in words that need no colour.
 func signer(s subject, st standing) string {
 	print := capabilities.Fingerprint(s.keyID)
 	switch {
+	case st.origin == builtInHere:
+		return "built into writ (it came with the program that asks you)"
+	case st.origin == builtInAbroad:
+		return "built into another version of writ, from which it was installed"
 	case st.development:
-		return "this home's own DEVELOPMENT KEY " + print + " (your build; nobody else vouches for it)"
+		return "signed by this home's own DEVELOPMENT KEY " + print + " (your build; nobody else vouches for it)"
 	case st.known:
-		return "key " + print + " (known here since " + st.since.UTC().Format(time.DateOnly) + ")"
+		return "signed by key " + print + " (known here since " + st.since.UTC().Format(time.DateOnly) + ")"
 	}
-	return "UNKNOWN KEY " + print + " (first time seen; anyone can make one)"
+	return "signed by UNKNOWN KEY " + print + " (first time seen; anyone can make one)"
 }
 
 // added says what the AI gets, and which of it can do harm.

@@ -17,12 +17,13 @@ type standing struct {
 	since       time.Time // first sight of the key
 	last        uint64    // highest sequence number installed under the name
 	development bool
+	origin      origin
 	installed   []registry.Installation // of the caller's space
 }
 
 // standingOf looks up what is known.
 func standingOf(ctx context.Context, reg *registry.Registry, by capabilities.Caller, s subject) (standing, error) {
-	st := standing{development: s.manifest.Development()}
+	st := standing{development: s.manifest.Development(), origin: originOf(s.keyID, s.file)}
 	publisher, err := reg.Publisher(ctx, s.keyID)
 	switch {
 	case err == nil:
@@ -40,6 +41,10 @@ func standingOf(ctx context.Context, reg *registry.Registry, by capabilities.Cal
 // changed publisher, a version that is over or older than one that was here.
 func (st standing) admits(ctx context.Context, reg *registry.Registry, s subject, dev bool, now time.Time) error {
 	m := s.manifest
+	// Read refused it already, where it came from a file; a candidate may come from elsewhere.
+	if err := refuseForged(s.keyID, s.file); err != nil {
+		return fmt.Errorf("%s is %w", m.Name, err)
+	}
 	if st.development {
 		// Neither pin nor ratchet holds for a person's own build: it has no seq, and no one else made it.
 		return ownBuild(ctx, reg, s, dev)
@@ -52,7 +57,7 @@ func (st standing) admits(ctx context.Context, reg *registry.Registry, s subject
 			registry.ErrRollback, m.Name, m.Version, m.Seq, st.last)
 	}
 	if end, over := expired(m, now); over {
-		return fmt.Errorf("%s %s expired on %s: get a newer file from its publisher", m.Name, m.Version, end.Format(time.DateOnly))
+		return &worded{fmt.Sprintf("%s %s expired on %s: get a newer file from its publisher", m.Name, m.Version, end.Format(time.DateOnly)), ErrExpired}
 	}
 	return nil
 }
@@ -87,11 +92,18 @@ func samePublisher(ctx context.Context, reg *registry.Registry, s subject) error
 		return nil
 	case err != nil:
 		return fmt.Errorf("looking up the publisher of %s: %w", s.manifest.Name, err)
-	case pinned != s.keyID:
+	case pinned == s.keyID:
+		return nil
+	case capabilities.IsBuiltInKey(pinned):
+		return fmt.Errorf("%w: %s was installed here from what is built into writ, and this file is signed by key %s: its name is taken",
+			registry.ErrPublisher, s.manifest.Name, capabilities.Fingerprint(s.keyID))
+	case capabilities.IsBuiltInKey(s.keyID):
+		return fmt.Errorf("%w: %s was installed here from key %s, and this one is built into writ: its name is taken",
+			registry.ErrPublisher, s.manifest.Name, capabilities.Fingerprint(pinned))
+	default:
 		return fmt.Errorf("%w: %s was installed here from key %s, and this file is signed by key %s: do not install it unless its publisher told you why",
 			registry.ErrPublisher, s.manifest.Name, capabilities.Fingerprint(pinned), capabilities.Fingerprint(s.keyID))
 	}
-	return nil
 }
 
 // expired returns when m expired, when it did before now.

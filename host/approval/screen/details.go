@@ -20,6 +20,7 @@ type Tool struct {
 	Params      []Param
 	Results     []Param         // from its output schema
 	Signed      json.RawMessage // the signed object, every byte of which reaches the AI
+	Before      json.RawMessage // the same in the version that would be replaced, where it was another; nil: none, or the same
 }
 
 // Param is one argument of a tool, or one member of its result, from the top level of a schema.
@@ -45,8 +46,12 @@ func Details(tools []Tool, width int, color bool) string {
 	for i, tool := range tools {
 		p.line()
 		p.tool(i+1, tool)
-		if !tool.summarized() {
+		if !tool.summarized() || tool.Before != nil {
 			p.signed(tool)
+		}
+		if tool.Before != nil {
+			p.indented(3, strong, fmt.Sprintf("CHANGED; until now it was, %s:", count(len(tool.Before), "byte")))
+			p.barred(tool.Before)
 		}
 	}
 	return p.text.String()

@@ -21,7 +21,7 @@ const MinWidth = 40
 type View struct {
 	Title         string // a line above everything else; empty: none
 	Name, Version string
-	Signer        string   // "UNKNOWN KEY ab12-... (first time seen; ...)"
+	Signer        string   // "signed by UNKNOWN KEY ab12-... (first time seen; ...)"
 	Trusted       bool     // whether Signer is drawn calmly; the words must say it too
 	Intro         []string // paragraphs above the table
 	Rows          []Row
@@ -123,7 +123,7 @@ func (p *page) head(v View) {
 	if v.Trusted {
 		style = strong
 	}
-	signer := "signed by " + escape(v.Signer)
+	signer := escape(v.Signer)
 	indent := columns(name) + 3
 	if indent > p.width/2 {
 		for i, part := range wrap(name, p.width-3) {
