@@ -3,6 +3,7 @@ package mcpserver
 import (
 	"net"
 	"net/http"
+	"net/netip"
 	"sync"
 	"time"
 )
@@ -14,6 +15,18 @@ type connections struct {
 	mu   sync.Mutex
 	all  map[net.Conn]bool      // guarded by mu; true: a request is under way
 	idle map[net.Conn]time.Time // guarded by mu; since when, for the others
+	// of counts the connections of each address; nil: addresses are not told apart, as behind a proxy.
+	of map[netip.Prefix]int // guarded by mu
+}
+
+// newConnections counts connections. With byAddress one address has a quarter of them at most, so that
+// one that opens as many as it can, and sends nothing, keeps no other out.
+func newConnections(byAddress bool) *connections {
+	c := &connections{all: map[net.Conn]bool{}, idle: map[net.Conn]time.Time{}}
+	if byAddress {
+		c.of = map[netip.Prefix]int{}
+	}
+	return c
 }
 
 // changed is the server's ConnState.
@@ -22,6 +35,10 @@ func (c *connections) changed(conn net.Conn, state http.ConnState) {
 	defer c.mu.Unlock()
 	switch state {
 	case http.StateNew:
+		if c.of != nil && c.of[networkOf(conn)] >= maxConnections/4 {
+			conn.Close()
+			return
+		}
 		if len(c.all) >= maxConnections {
 			victim := c.longestIdle()
 			if victim == nil || time.Since(c.idle[victim]) < idleGrace {
@@ -34,6 +51,9 @@ func (c *connections) changed(conn net.Conn, state http.ConnState) {
 			}
 		}
 		c.all[conn], c.idle[conn] = false, time.Now()
+		if c.of != nil {
+			c.of[networkOf(conn)]++
+		}
 	case http.StateActive:
 		if _, known := c.all[conn]; known {
 			c.all[conn] = true
@@ -59,6 +79,18 @@ func (c *connections) longestIdle() (oldest net.Conn) {
 }
 
 func (c *connections) forget(conn net.Conn) {
+	if _, known := c.all[conn]; known && c.of != nil {
+		if from := networkOf(conn); c.of[from] > 1 {
+			c.of[from]--
+		} else {
+			delete(c.of, from)
+		}
+	}
 	delete(c.all, conn)
 	delete(c.idle, conn)
+}
+
+func networkOf(conn net.Conn) netip.Prefix {
+	host, _, _ := net.SplitHostPort(conn.RemoteAddr().String())
+	return network(host)
 }

@@ -14,6 +14,10 @@ func TestImports(t *testing.T) {
 			"github.com/writ-run/writ/capabilities":            "who calls",
 			"github.com/writ-run/writ/capabilities/strictjson": "the one reader of messages",
 			"github.com/writ-run/writ/host":                    "what is presented",
+			"github.com/writ-run/writ/host/deadline":           "the time in which a client is known",
+			"github.com/writ-run/writ/host/metrics":            "what is counted, and how probes are answered",
+			"github.com/writ-run/writ/host/trace":              "how clients name their calls to other systems",
+			"github.com/writ-run/writ/registry":                "keys of clients",
 		},
 		Deny: map[string]string{
 			"os":      "streams and listeners are given: nothing here opens one",

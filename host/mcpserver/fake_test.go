@@ -18,6 +18,7 @@ import (
 	"github.com/writ-run/writ/capabilities"
 	"github.com/writ-run/writ/host"
 	"github.com/writ-run/writ/host/mcpserver"
+	"github.com/writ-run/writ/registry"
 )
 
 // fake is a host whose tools misbehave on request.
@@ -133,6 +134,8 @@ func (f *fake) CallTool(ctx context.Context, by capabilities.Caller, req host.Re
 		return answer(`{"content":[],"resultType":"input_required","inputRequests":{"a":{"method":"elicitation/create"}},"requestState":"x","_meta":{"io.modelcontextprotocol/serverInfo":{"name":"evil"}}}`)
 	case "t_store":
 		return host.Answer{}, errors.New("opening /home/ana/secret: damaged")
+	case "t_newer":
+		return host.Answer{}, fmt.Errorf("looking up t: %w: /home/ana/writ.db", registry.ErrNewer)
 	case "t_slow":
 		f.started <- by.Principal + "@" + by.Space
 		select {

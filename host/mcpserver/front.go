@@ -20,6 +20,7 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/writ-run/writ/capabilities"
+	"github.com/writ-run/writ/registry"
 )
 
 // front stands before the SDK's handlers: it lets in, reads, and chooses the handler of the era.
@@ -28,6 +29,10 @@ type front struct {
 	streaming context.Context // ends when open streams must
 	logger    *slog.Logger
 	listener  *net.TCPAddr
+	access    Access
+	attempts  attempts
+	visits    visits
+	uses      uses
 	load      *load
 	streams   atomic.Int64 // that are open
 
@@ -59,6 +64,7 @@ func (f *front) endpoint(ctx context.Context, name string) (*endpoint, error) {
 	handler := func(opts mcp.StreamableHTTPOptions) http.Handler {
 		opts.MaxRequestBodyBytes = maxBodyBytes
 		opts.PropagateRequestCancellation = true
+		opts.DisableLocalhostProtection = true // ownHost decides, and knows the public address
 		return mcp.NewStreamableHTTPHandler(server, &opts)
 	}
 	e := &endpoint{
@@ -77,15 +83,15 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	// For what is written before a handler runs; an answer times its own writes.
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(bodyTime + writeTime))
-	if refused := f.admitted(r); refused != nil {
-		http.Error(w, refused.text, refused.status)
+	if f.probe(w, r) {
 		return
 	}
-	name, ok := spaceOf(r.URL.Path, capabilities.DefaultSpace)
-	if !ok {
-		http.Error(w, "not an endpoint; MCP is served at /mcp and /s/<space>/mcp", http.StatusNotFound)
+	who, refused := f.letIn(w, r)
+	if refused != nil {
+		refused.write(w)
 		return
 	}
+	r = r.WithContext(context.WithValue(r.Context(), identityKey{}, who))
 	session := r.Header.Get("Mcp-Session-Id") != ""
 	switch {
 	case r.Method == http.MethodPost:
@@ -95,21 +101,51 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "send MCP messages with POST", http.StatusMethodNotAllowed)
 		return
 	}
-	end, err := f.endpoint(r.Context(), name)
+	end, err := f.endpoint(r.Context(), who.by.Space)
 	switch {
 	case errors.Is(err, errNoSpace):
-		http.Error(w, "no servlet is installed in the space "+quote(name), http.StatusNotFound)
+		http.Error(w, "no servlet is installed in the space "+quote(who.by.Space), http.StatusNotFound)
 	case err != nil:
 		http.Error(w, "Writ could not open the space; its log has the reason", http.StatusServiceUnavailable)
+	case session && !end.space.owns(r.Header.Get("Mcp-Session-Id"), who):
+		http.Error(w, "session not found", http.StatusNotFound) // the words for one that there is not
 	case r.Method == http.MethodPost:
-		f.post(w, r, end)
+		f.post(w, r, end, who)
 	default:
-		f.serveStream(w, r, end.sessions)
+		f.serveStream(w, r, end.sessions, who)
 	}
 }
 
+// letIn judges a request by its headers and its path: whether it was meant for this server, who it comes
+// from, and whether they may use the space that it names.
+func (f *front) letIn(w http.ResponseWriter, r *http.Request) (identity, *refusal) {
+	asks, err := f.asks(r.Context())
+	if err != nil {
+		f.logger.Error("reading keys", "error", err)
+		return identity{}, &refusal{status: http.StatusServiceUnavailable, text: "Writ could not read its keys; its log has the reason"}
+	}
+	if refused := f.admitted(r, asks); refused != nil {
+		return identity{}, refused
+	}
+	var key registry.AccessKey
+	if asks {
+		var refused *refusal
+		began := time.Now()
+		key, refused = f.identify(w, r)
+		f.spaces.server.cfg.Metrics.Authenticated(refused == nil, time.Since(began))
+		if refused != nil {
+			return identity{}, refused
+		}
+	}
+	space, ok := spaceOf(r.URL.Path, capabilities.DefaultSpace)
+	if !ok {
+		return identity{}, &refusal{status: http.StatusNotFound, text: "not an endpoint; MCP is served at /mcp and /s/<space>/mcp"}
+	}
+	return f.enter(key, asks, space)
+}
+
 // post reads one message and judges it.
-func (f *front) post(w http.ResponseWriter, r *http.Request, end *endpoint) {
+func (f *front) post(w http.ResponseWriter, r *http.Request, end *endpoint, who identity) {
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
 		// A web page can send text/plain and forms across origins without asking; never JSON.
 		http.Error(w, "Content-Type must be application/json", http.StatusUnsupportedMediaType)
@@ -121,13 +157,13 @@ func (f *front) post(w http.ResponseWriter, r *http.Request, end *endpoint) {
 	}
 	done, refused := f.makeRoom(r, end)
 	if refused != nil {
-		http.Error(w, refused.text, refused.status)
+		refused.write(w)
 		return
 	}
 	defer done()
 	body, refused := readBody(w, r)
 	if refused != nil {
-		http.Error(w, refused.text, refused.status)
+		refused.write(w)
 		return
 	}
 	msg, wrong := parseMessage(body)
@@ -138,19 +174,23 @@ func (f *front) post(w http.ResponseWriter, r *http.Request, end *endpoint) {
 	if wrong == nil && msg.method == "initialize" && len(slices.Collect(end.space.mcp.Sessions())) >= maxSessions {
 		wrong, status = internalError("too many open sessions"), http.StatusServiceUnavailable
 	}
+	if wrong == nil && msg.method == "tools/call" && !who.by.MayCall() {
+		w.Header().Set("WWW-Authenticate", realm+`, error="insufficient_scope"`)
+		wrong, status = notAllowed("call tools"), http.StatusForbidden
+	}
 	if wrong != nil {
 		writeError(w, status, &msg, wrong)
 		return
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	r.ContentLength = int64(len(body))
-	f.dispatch(w, r, end, &msg)
+	f.dispatch(w, r, end, &msg, who)
 }
 
 // dispatch gives a message to the handler of its era, and of the answer that it needs.
-func (f *front) dispatch(w http.ResponseWriter, r *http.Request, end *endpoint, msg *message) {
+func (f *front) dispatch(w http.ResponseWriter, r *http.Request, end *endpoint, msg *message, who identity) {
 	if msg.method == listenMethod {
-		f.serveStream(w, r, end.stream)
+		f.serveStream(w, r, end.stream, who)
 		return
 	}
 	done, ok := request(msg.method == "tools/call", end.load, f.load)
@@ -191,7 +231,7 @@ func serve(w http.ResponseWriter, r *http.Request, h http.Handler) {
 }
 
 // serveStream runs a handler whose answer ends with the client or the server.
-func (f *front) serveStream(w http.ResponseWriter, r *http.Request, h http.Handler) {
+func (f *front) serveStream(w http.ResponseWriter, r *http.Request, h http.Handler, who identity) {
 	if f.streams.Add(1) > maxStreams {
 		f.streams.Add(-1)
 		http.Error(w, "too many open streams", http.StatusServiceUnavailable)
@@ -201,6 +241,8 @@ func (f *front) serveStream(w http.ResponseWriter, r *http.Request, h http.Handl
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	defer context.AfterFunc(f.streaming, cancel)()
+	ctx, leave := f.begin(ctx, who)
+	defer leave()
 	serve(w, r.WithContext(ctx), h)
 }
 
@@ -215,7 +257,7 @@ func (f *front) makeRoom(r *http.Request, end *endpoint) (done func(), refused *
 	}
 	done, err := takeBoth(r.Context(), size, &end.load.in, &f.load.in)
 	if err != nil {
-		return nil, &refusal{http.StatusServiceUnavailable, "large messages wait for an answer; send fewer at a time"}
+		return nil, &refusal{status: http.StatusServiceUnavailable, text: "large messages wait for an answer; send fewer at a time"}
 	}
 	return done, nil
 }
@@ -224,19 +266,19 @@ func (f *front) makeRoom(r *http.Request, end *endpoint) (done func(), refused *
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, *refusal) {
 	control := http.NewResponseController(w)
 	if err := control.SetReadDeadline(time.Now().Add(bodyTime)); err != nil {
-		return nil, &refusal{http.StatusInternalServerError, "the connection cannot be timed"}
+		return nil, &refusal{status: http.StatusInternalServerError, text: "the connection cannot be timed"}
 	}
 	body, err := readSized(http.MaxBytesReader(w, r.Body, maxBodyBytes), r.ContentLength)
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		return nil, &refusal{http.StatusRequestEntityTooLarge, fmt.Sprintf("a message is at most %d MiB long", maxBodyBytes>>20)}
+		return nil, &refusal{status: http.StatusRequestEntityTooLarge, text: fmt.Sprintf("a message is at most %d MiB long", maxBodyBytes>>20)}
 	case err != nil:
-		return nil, &refusal{http.StatusBadRequest, "the message did not arrive whole"}
+		return nil, &refusal{status: http.StatusBadRequest, text: "the message did not arrive whole"}
 	}
 	// The deadline would end a long call: the server reads ahead to notice a client that leaves.
 	if err := control.SetReadDeadline(time.Time{}); err != nil {
-		return nil, &refusal{http.StatusInternalServerError, "the connection cannot be timed"}
+		return nil, &refusal{status: http.StatusInternalServerError, text: "the connection cannot be timed"}
 	}
 	return body, nil
 }

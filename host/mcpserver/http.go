@@ -2,52 +2,62 @@ package mcpserver
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync"
 	"time"
 )
 
 // Times of the HTTP server. None bounds a call: its deadline is its servlet's.
 const (
-	headerTime    = 10 * time.Second // to send a request's header
-	bodyTime      = 30 * time.Second // to send its body
 	writeTime     = 30 * time.Second // to take one write of an answer
 	idleTime      = 2 * time.Minute  // between requests of one connection
 	keepAliveTime = 15 * time.Second // between signs of life on an open stream
 	sessionTime   = 24 * time.Hour   // of silence, after which a session before 2026-07-28 ends
+	recordTime    = 5 * time.Second  // to record which keys were used
 )
 
-// ServeHTTP serves /mcp (space default) and /s/<space>/mcp on a loopback listener until ctx ends,
-// then drains. Host and Origin of every request are checked. It refuses any other listener with
-// ErrNotLoopback, closes l, and returns nil after ctx has ended.
+// Times for a client to send a request, which tests shorten.
+var (
+	headerTime = 10 * time.Second // its header, and before it to agree on TLS
+	bodyTime   = 30 * time.Second // its body
+)
+
+// ServeHTTP serves /mcp (space default) and /s/<space>/mcp on a listener until ctx ends, then drains: it
+// takes no further request, and ready is false. Host and Origin of every request are checked, and who sends
+// it as [Config].Access says. A listener beyond loopback is refused unless clients need a key
+// (ErrNotLoopback) and TLS (ErrPlaintext). It closes l, and returns nil after ctx has ended.
 //
 // A client of 2026-07-28 cancels a call by closing its response. In a session of the older era a
 // closed response cancels nothing, as its revisions say; notifications/cancelled does. Running calls
 // may go on for [Config].Drain after ctx has ended and are then cancelled.
 func (s *Server) ServeHTTP(ctx context.Context, l net.Listener) error {
 	address, ok := l.Addr().(*net.TCPAddr)
-	if !ok || !address.IP.IsLoopback() {
+	if !ok {
 		l.Close()
-		return fmt.Errorf("listening on %s %w", l.Addr(), ErrNotLoopback)
+		return fmt.Errorf("listening on %s: %w", l.Addr(), ErrNotLoopback)
+	}
+	access := s.cfg.Access
+	if err := access.check(address); err != nil {
+		l.Close()
+		return err
+	}
+	if access.Certificate != nil {
+		l = tls.NewListener(l, access.tlsConfig())
 	}
 	running, stopCalls := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopCalls()
 	streaming, stopStreams := context.WithCancel(running)
 	defer stopStreams()
-	front := &front{
-		spaces: s.newSpaces(running), streaming: streaming, logger: s.cfg.Logger, listener: address,
-		endpoints: map[string]*endpoint{}, load: newLoad(1),
-	}
-	conns := &connections{all: map[net.Conn]bool{}, idle: map[net.Conn]time.Time{}}
-	var watcher sync.WaitGroup
-	watching, stopWatching := context.WithCancel(ctx)
-	watcher.Go(func() { front.spaces.watch(watching) })
-	defer watcher.Wait()
-	defer stopWatching()
+	front := s.newFront(running, streaming, address)
+	defer front.watch(ctx)()
+	s.ready.Store(true)
+	defer s.ready.Store(false)
 
 	server := &http.Server{
 		Handler:           front,
@@ -55,7 +65,7 @@ func (s *Server) ServeHTTP(ctx context.Context, l net.Listener) error {
 		ReadHeaderTimeout: headerTime,
 		IdleTimeout:       idleTime,
 		MaxHeaderBytes:    maxHeaderBytes,
-		ConnState:         conns.changed,
+		ConnState:         newConnections(!address.IP.IsLoopback() && !access.Proxied).changed,
 		ErrorLog:          slog.NewLogLogger(s.cfg.Logger.Handler(), slog.LevelDebug),
 	}
 	failed := make(chan error, 1)
@@ -65,6 +75,7 @@ func (s *Server) ServeHTTP(ctx context.Context, l net.Listener) error {
 	case err = <-failed:
 	case <-ctx.Done():
 	}
+	s.ready.Store(false)
 	stopStreams() // streams have no end of their own
 	drain(server, s.cfg.Drain, stopCalls)
 	front.endSessions()
@@ -72,6 +83,35 @@ func (s *Server) ServeHTTP(ctx context.Context, l net.Listener) error {
 		return fmt.Errorf("serving HTTP: %w", err)
 	}
 	return nil
+}
+
+// newFront makes the front of a listener: running ends when calls must stop now, streaming when streams must.
+func (s *Server) newFront(running, streaming context.Context, address *net.TCPAddr) *front {
+	f := &front{
+		spaces: s.newSpaces(running), streaming: streaming, logger: s.cfg.Logger, listener: address,
+		endpoints: map[string]*endpoint{}, load: newLoad(1), access: s.cfg.Access,
+		attempts: attempts{now: time.Now, all: map[netip.Prefix]attempter{}}, visits: visits{all: map[*visit]bool{}},
+	}
+	f.spaces.begin = f.begin
+	return f
+}
+
+// watch follows the tools until ctx ends, and the keys until stop, which waits for both: calls go on for a
+// while after ctx has ended.
+func (f *front) watch(ctx context.Context) (stop func()) {
+	var watchers sync.WaitGroup
+	tools, stopTools := context.WithCancel(ctx)
+	watchers.Go(func() { f.spaces.watch(tools) })
+	keys, stopKeys := context.WithCancel(context.WithoutCancel(ctx))
+	if f.access.Keys != nil {
+		watchers.Go(func() { f.watchKeys(keys) })
+		watchers.Go(func() { f.recordUses(keys) })
+	}
+	return func() {
+		stopTools()
+		stopKeys()
+		watchers.Wait()
+	}
 }
 
 // drain waits for requests to be answered, then cancels them and waits a moment more.

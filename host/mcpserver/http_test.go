@@ -11,8 +11,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/writ-run/writ/host/mcpserver"
 )
 
 // came says whether something arrives soon; the caller tries again when nothing does.
@@ -31,23 +29,6 @@ const modernHeaders = "Mcp-Protocol-Version: 2026-07-28\nMcp-Method: server/disc
 
 func modernCall(tool, extra string) string {
 	return "POST /mcp\nMcp-Protocol-Version: 2026-07-28\nMcp-Method: tools/call\nMcp-Name: " + tool + "\n" + extra
-}
-
-func TestOnlyLoopbackIsServed(t *testing.T) {
-	for _, address := range []string{"0.0.0.0:0", "[::]:0"} {
-		l, err := net.Listen("tcp", address)
-		if err != nil {
-			t.Skipf("cannot listen on %s: %v", address, err)
-		}
-		ctx, cancel := context.WithTimeout(t.Context(), patience)
-		defer cancel()
-		if err := newServer(t, newFake()).ServeHTTP(ctx, l); !errors.Is(err, mcpserver.ErrNotLoopback) {
-			t.Errorf("%s: %v", address, err)
-		}
-		if err := l.Close(); !errors.Is(err, net.ErrClosed) {
-			t.Errorf("%s: the listener was left open", address)
-		}
-	}
 }
 
 // Web pages can make a browser send requests to loopback. None of these may reach the host, and the

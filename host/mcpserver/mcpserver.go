@@ -5,27 +5,34 @@
 // SDK leaves to its user: one strict reading of every message, the choice of era, who may connect,
 // limits, and that whatever happens below it fails one call and nothing else.
 //
-// Over HTTP the listener is on loopback and browsers are turned away, but no one is authenticated:
-// every user and program of this machine reaches every space, with the grants of the one who serves.
-// Where others have accounts, serve over stdio, which belongs to the client that started it.
+// Over HTTP, Access says who is let in. Beyond loopback every client needs a key, over TLS. On loopback
+// browsers are turned away but, as long as no key was ever made, no one is authenticated: every user and
+// program of this machine reaches every space, with the grants of the one who serves. Where others have
+// accounts, make a key, or serve over stdio, which belongs to the client that started it.
 package mcpserver
 
 import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/writ-run/writ/capabilities"
 	"github.com/writ-run/writ/host"
+	"github.com/writ-run/writ/host/metrics"
 )
 
 // Errors of the room.
 var (
-	// ErrNotLoopback is a listener that other machines can reach.
-	ErrNotLoopback = errors.New("needs authentication, which this Writ does not have yet; bind 127.0.0.1 or [::1]")
+	// ErrNotLoopback is a server that others can reach and that asks nobody for a key.
+	ErrNotLoopback = errors.New("needs clients that have a key: make one with `writ key create NAME`")
+	// ErrPlaintext is a listener that would take keys without TLS from other machines.
+	ErrPlaintext = errors.New("needs TLS: give it a certificate, or put it behind a proxy that has one")
+	// ErrNoPublicAddress is a server behind a proxy that does not know under which name it is reached.
+	ErrNoPublicAddress = errors.New("needs the address that clients use")
 	// ErrSpaceName is a space name that cannot be part of an address.
 	ErrSpaceName = errors.New("a space is named with 1 to 32 of a-z, 0-9 and -")
 )
@@ -59,14 +66,23 @@ type Config struct {
 	Host    Tooler       // required
 	Version string       // of Writ, told to clients
 	Logger  *slog.Logger // nil: discard
+	Access  Access       // over HTTP
+	Metrics *metrics.Set // nil: nothing is counted
+	// StoreReady says whether requests can be served, for /readyz; nil: it is not known, and they cannot.
+	StoreReady func(ctx context.Context) error
 	// Drain is how long running calls may go on after the end of a server is asked for; zero: 5 s.
 	Drain time.Duration
 }
 
 // Server speaks MCP. It has no state of its own: each Serve method owns all that it starts.
 type Server struct {
-	cfg Config
+	cfg   Config
+	ready atomic.Bool
 }
+
+// Ready says whether a ServeHTTP takes requests: false before it listens and from the moment at which its
+// end was asked for, while running calls may still be answered.
+func (s *Server) Ready() bool { return s.ready.Load() }
 
 // New makes a Server. It fails when no Host is given.
 func New(cfg Config) (*Server, error) {

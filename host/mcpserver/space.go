@@ -10,7 +10,6 @@ import (
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
-	"github.com/writ-run/writ/capabilities"
 	"github.com/writ-run/writ/host"
 )
 
@@ -29,8 +28,9 @@ type space struct {
 
 	refreshing sync.Mutex // held by the one refresh at a time
 
-	mu    sync.Mutex // guards tools
-	tools *snapshot
+	mu     sync.Mutex // guards tools and owners
+	tools  *snapshot
+	owners map[string]identity // who opened each session of the older era, by its id
 }
 
 // snapshot is a space's tools at one moment. It is never changed.
@@ -41,7 +41,7 @@ type snapshot struct {
 }
 
 func newSpace(s *spaces, name string) *space {
-	sp := &space{name: name, spaces: s, logger: s.server.cfg.Logger.With("space", name), tools: &snapshot{}}
+	sp := &space{name: name, spaces: s, logger: s.server.cfg.Logger.With("space", name), tools: &snapshot{}, owners: map[string]identity{}}
 	sp.mcp = mcp.NewServer(s.server.implementation(), &mcp.ServerOptions{
 		Instructions: instructions,
 		// Without this the SDK offers "logging", which is deprecated.
@@ -68,12 +68,6 @@ func (sp *space) current() *snapshot {
 	return sp.tools
 }
 
-// caller is who every client of this room is: the person at this machine, without a role, so that
-// nothing that needs the operator can be reached over MCP.
-func (sp *space) caller() capabilities.Caller {
-	return capabilities.Caller{Principal: "local", Space: sp.name}
-}
-
 // refresh asks the host for the tools and tells the SDK what is new, changed or gone; the SDK tells
 // the clients. After an error the tools stay as they were.
 func (sp *space) refresh(ctx context.Context) error {
@@ -82,7 +76,7 @@ func (sp *space) refresh(ctx context.Context) error {
 	var listed []host.Tool
 	err := errPanic
 	sp.spaces.server.shielded("listing tools", func() {
-		listed, err = sp.spaces.server.cfg.Host.Tools(ctx, sp.caller())
+		listed, err = sp.spaces.server.cfg.Host.Tools(ctx, localUser(sp.name).by)
 	})
 	if err != nil {
 		if ctx.Err() == nil {
@@ -133,6 +127,7 @@ func (sp *space) define(old *snapshot, tool host.Tool) *definition {
 	}
 	if err != nil {
 		sp.logger.Error("skipping a tool", "tool", quote(tool.Name), "error", err)
+		sp.spaces.server.cfg.Metrics.ToolBlocked()
 		return nil
 	}
 	return def

@@ -16,6 +16,10 @@ type spaces struct {
 	server *Server
 	// ends when running calls must stop now.
 	running context.Context
+	// local says that every client is the user of this machine, as on stdio.
+	local bool
+	// begin registers a call until leave, and ends its context with the caller's key. nil: no key is asked for.
+	begin func(ctx context.Context, who identity) (_ context.Context, leave func())
 
 	mu     sync.Mutex // guards byName
 	byName map[string]*space

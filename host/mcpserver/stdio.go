@@ -24,6 +24,7 @@ func (s *Server) ServeStdio(ctx context.Context, space string, in io.ReadCloser,
 	running, stopCalls := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopCalls()
 	spaces := s.newSpaces(running)
+	spaces.local = true
 	sp, err := spaces.open(ctx, space, true)
 	if err != nil {
 		return fmt.Errorf("serving space %s: %w", quote(space), err)
