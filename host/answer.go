@@ -56,21 +56,25 @@ func newCallID() string {
 }
 
 // failure is a CallToolResult of one text that the host wrote, or cleaned, with the limit that was
-// reached, if it was one.
-func failure(text string, limit Limit) json.RawMessage {
+// reached, if it was one, and when to try again, if that is known.
+func failure(text string, limit Limit, retry time.Duration) json.RawMessage {
 	type block struct {
 		Type string `json:"type"`
 		Text string `json:"text"`
 	}
-	var meta map[string]Limit
+	type meta struct {
+		Limit Limit `json:"run.writ/limit"`
+		Retry int64 `json:"run.writ/retry_after_ms,omitzero"`
+	}
+	var about *meta
 	if limit != "" {
-		meta = map[string]Limit{metaLimit: limit}
+		about = &meta{limit, (retry + time.Millisecond - 1).Milliseconds()}
 	}
 	raw, err := strictjson.Encode(struct {
-		Content []block          `json:"content"`
-		IsError bool             `json:"isError"`
-		Meta    map[string]Limit `json:"_meta,omitempty"`
-	}{[]block{{"text", text}}, true, meta})
+		Content []block `json:"content"`
+		IsError bool    `json:"isError"`
+		Meta    *meta   `json:"_meta,omitempty"`
+	}{[]block{{"text", text}}, true, about})
 	if err != nil { // text is not valid UTF-8: a mistake of the caller of this function
 		return json.RawMessage(`{"content":[{"type":"text","text":"The call failed."}],"isError":true}`)
 	}

@@ -8,13 +8,17 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/writ-run/writ/capabilities"
 	"github.com/writ-run/writ/capabilities/effect"
 	"github.com/writ-run/writ/capabilities/guard"
 	"github.com/writ-run/writ/capabilities/strictjson"
+	"github.com/writ-run/writ/host/deadline"
+	"github.com/writ-run/writ/host/metrics"
 	"github.com/writ-run/writ/host/sandbox"
+	"github.com/writ-run/writ/host/trace"
 	"github.com/writ-run/writ/registry"
 )
 
@@ -34,6 +38,14 @@ type call struct {
 	req     Request
 	started time.Time
 
+	client context.Context // of who asked; that of the steps ends with the call's time too
+	cancel context.CancelCauseFunc
+	watch  *deadline.Watch
+	state  atomic.Int32                 // underWay, hasEnded or leftBehind
+	named  atomic.Pointer[metrics.Tool] // nil until the tool is found
+	trace  trace.Context
+	checks time.Duration // spent on arguments and result
+
 	alias, tool string // of the name
 	generation  uint64 // of the registry when in was looked up
 	in          registry.Installation
@@ -42,6 +54,7 @@ type call struct {
 	loaded      *loaded
 	signed      *tool
 	policy      capabilities.Policy
+	wall        time.Duration // what the tool may take
 	arguments   json.RawMessage
 	warden      warden
 	reports     *reports // nil: no one asked, or no guest has run
@@ -51,12 +64,18 @@ type call struct {
 
 // CallTool runs one call. The only errors are ErrUnknownTool, a cancelled ctx and a registry that
 // cannot be read; everything else is an Answer. A panic below it is an Answer of StatusHost.
-func (h *Host) CallTool(ctx context.Context, by capabilities.Caller, req Request) (answer Answer, err error) {
-	c := &call{host: h, id: newCallID(), by: by, req: req, started: time.Now()}
+//
+// It comes back at 120 % of the call's time at the latest, whatever the call waits for then.
+func (h *Host) CallTool(ctx context.Context, by capabilities.Caller, req Request) (Answer, error) {
+	c := &call{host: h, id: newCallID(), by: by, req: req, started: time.Now(), client: ctx, trace: trace.From(ctx)}
 	if !h.enter() {
 		return c.refused(c.closing()), nil
 	}
-	defer h.leave()
+	return c.watched(ctx)
+}
+
+// run is the call on its own goroutine. ctx is the client's, and ends with the call's time too.
+func (c *call) run(ctx context.Context) (answer Answer, err error) {
 	// Last of all, when the call has left its place and is recorded: only a client that does not read
 	// its own progress waits for this.
 	defer func() {
@@ -68,20 +87,22 @@ func (h *Host) CallTool(ctx context.Context, by capabilities.Caller, req Request
 	// it goes to the log alone.
 	defer func() {
 		if p := recover(); p != nil {
-			h.log.Error("call panicked", "call", c.id, "panic", p, "stack", string(debug.Stack()))
+			c.host.log.Error("call panicked", "call", c.id, "panic", p, "stack", string(debug.Stack()))
 			answer, err = c.refused(c.hostFailure("panic")), nil
 		}
 	}()
 	result, err := c.steps(ctx)
 	var no *refusal
-	switch {
+	switch late := c.late(ctx); {
 	case err == nil:
 		return c.end(result), nil
 	case errors.As(err, &no):
 		return c.refused(no), nil
+	case late != nil:
+		return c.refused(c.hostTime(late)), nil
 	}
-	c.done.Status, c.done.Reason = StatusHost, unanswered(ctx, err)
-	c.record()
+	c.done.Status, c.done.Reason = StatusHost, unanswered(c.client, err)
+	c.finish()
 	return Answer{}, err
 }
 
@@ -97,11 +118,12 @@ func unanswered(ctx context.Context, err error) string {
 
 // steps are the call. Each returns a *refusal, or an error of CallTool.
 func (c *call) steps(ctx context.Context) (json.RawMessage, error) {
-	for _, step := range []func(context.Context) error{c.find, c.intend, c.prepare} {
+	for _, step := range []func(context.Context) error{c.admit, c.find, c.intend, c.prepare} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
 	}
+	c.watch.Begin(deadline.Phase{Name: phaseLoad, Time: c.host.times.Load})
 	release, err := c.load(ctx)
 	if err != nil {
 		return nil, err
@@ -148,7 +170,7 @@ func (c *call) find(ctx context.Context) error {
 			return nil
 		}
 	}
-	return refuse(StatusHost, fmt.Sprintf("%s was changed while this call began, so it was not run. Call it again.", alias), "changed meanwhile")
+	return c.overtaken()
 }
 
 func (c *call) lookup(ctx context.Context) (registry.Installation, error) {
@@ -178,7 +200,7 @@ func (c *call) intend(ctx context.Context) error {
 	r := &recorder{store: c.host.store, by: c.by, alias: c.alias, call: c.id}
 	err := r.write(ctx, eventCall, intent{
 		Tool: capabilities.Printable(c.req.Tool, 80), Servlet: c.in.Name + "@" + c.in.Version,
-		Manifest: c.in.Grant.Manifest, Arguments: len(c.req.Arguments),
+		Manifest: c.in.Grant.Manifest, Arguments: len(c.req.Arguments), Trace: c.trace.Trace, Parent: c.trace.Parent,
 	}, false)
 	if err != nil {
 		c.host.log.Error("recording call", "call", c.id, "error", err)
@@ -203,6 +225,8 @@ func (c *call) prepare(ctx context.Context) error {
 		return p.refuse(c.req.Tool)
 	}
 	c.policy = policy
+	c.wall = min(time.Duration(policy.Limits.WallMS)*time.Millisecond, c.host.times.Tool)
+	c.named.Store(&metrics.Tool{Space: c.by.Space, Servlet: c.alias, Name: c.tool})
 	return c.opens(ctx)
 }
 
@@ -229,11 +253,14 @@ func (c *call) unloadable(ctx context.Context, err error) error {
 		return c.hostFailure("panic while loading")
 	case errors.Is(err, errClosing):
 		return c.closing()
+	case errors.Is(err, registry.ErrNotFound) && c.host.store.Generation() != c.generation:
+		return c.overtaken() // its file went with an upgrade, after this call had looked it up
 	case errors.Is(err, sandbox.ErrCache):
 		c.host.log.Error("code cache", "call", c.id, "alias", c.alias, "error", err)
 		return refuse(StatusHost, fmt.Sprintf("%s was not run, because Writ cannot keep its compiled code: its home's disk is full or cannot be written.", c.alias), "code cache")
 	}
 	c.host.log.Error("servlet cannot be run", "call", c.id, "alias", c.alias, "error", err)
+	c.host.metrics.ServletBlocked()
 	return unreadable(c.in, err).refuse(c.req.Tool)
 }
 
@@ -244,6 +271,7 @@ func (c *call) check(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	defer c.checking(time.Now())
 	input, err := c.signed.input()
 	if err != nil {
 		c.host.log.Error("input schema", "call", c.id, "tool", c.req.Tool, "error", err)
@@ -266,16 +294,16 @@ func misfit(err error) string {
 }
 
 // perform waits for a turn, opens the guard and runs the guest.
-func (c *call) perform(parent context.Context) (json.RawMessage, error) {
+func (c *call) perform(ctx context.Context) (json.RawMessage, error) {
+	parent := c.client
 	// Compiling, which the first call waits for, is not the tool's time.
-	deadline := time.Now().Add(time.Duration(c.policy.Limits.WallMS) * time.Millisecond)
-	ctx, cancel := context.WithCancelCause(parent)
-	defer cancel(nil)
-	if err := c.register(ctx, cancel); err != nil {
+	c.watch.Begin(deadline.Phase{Name: phaseTool, Time: c.wall, EndsItself: true})
+	until := time.Now().Add(c.wall)
+	if err := c.register(ctx, c.cancel); err != nil {
 		return nil, err
 	}
 	defer c.host.calls.end(c.id)
-	leave, err := c.wait(ctx, parent, deadline)
+	leave, err := c.wait(ctx, parent, until)
 	if err != nil {
 		return nil, err
 	}
@@ -288,14 +316,14 @@ func (c *call) perform(parent context.Context) (json.RawMessage, error) {
 	if err != nil {
 		return nil, err
 	}
-	limits := c.policy.Limits
 	out := c.loaded.code.Run(ctx, sandbox.Call{
 		Entry: sandbox.EntryCall, Input: input, Host: c.warden, Progress: c.progress(), Caller: c.caller(),
 		Limits: sandbox.Limits{
-			Memory: c.memory(), Wall: time.Until(deadline), Output: limits.ResultKB << 10,
+			Memory: c.memory(), Wall: time.Until(until), Output: c.output(),
 			Log: maxLog, HostCalls: maxHostCalls,
 		},
 	})
+	c.watch.Begin(deadline.Phase{Name: phaseAnswer, Time: c.host.times.Tool, EndsItself: true})
 	c.done.Fuel = out.Fuel
 	c.keepLogs(out)
 	if err := c.interrupted(ctx, parent, out.Fault); err != nil {
@@ -317,6 +345,7 @@ func (c *call) read(ctx context.Context, output []byte) (json.RawMessage, error)
 	if err := ctx.Err(); err != nil { // nobody is left to read it for
 		return nil, err
 	}
+	defer c.checking(time.Now())
 	return c.accept(output)
 }
 
@@ -369,8 +398,8 @@ func (c *call) register(ctx context.Context, cancel context.CancelCauseFunc) err
 }
 
 // wait waits for a turn, at most until the call's deadline.
-func (c *call) wait(ctx, parent context.Context, deadline time.Time) (leave func(), err error) {
-	queue, stop := context.WithDeadline(ctx, deadline)
+func (c *call) wait(ctx, parent context.Context, until time.Time) (leave func(), err error) {
+	queue, stop := context.WithDeadline(ctx, until)
 	defer stop()
 	leave, err = c.host.lanes.enter(queue, c.caller(), c.by.Space+"/"+c.alias, c.claims())
 	var large tooLarge
@@ -400,11 +429,20 @@ func (c *call) caller() string { return c.by.Space + "/" + c.by.Principal }
 // memory is how many bytes the guest may have.
 func (c *call) memory() int64 { return int64(c.policy.Limits.MemoryMB) << 20 }
 
+// output is how many bytes the result may have.
+func (c *call) output() int {
+	most := c.policy.Limits.ResultKB << 10
+	if c.host.result > 0 {
+		most = min(most, c.host.result)
+	}
+	return most
+}
+
 // claims is how many bytes the call counts for: what its guest may have, and its result, which the host
 // holds. The largest call of all has room all the same.
 func (c *call) claims() int64 {
 	memory := c.memory()
-	if all := c.host.lanes.memory; memory <= all {
+	if all := c.host.lanes.single(); memory <= all {
 		return min(memory+int64(c.policy.Limits.ResultKB)<<10, all)
 	}
 	return memory
@@ -414,7 +452,7 @@ func (c *call) claims() int64 {
 func (c *call) open() error {
 	w, err := c.host.open(guard.Config{
 		Policy: c.policy, Recorder: c.recorder, Network: c.host.net, State: []string{c.host.store.Home()},
-		Secrets: secrets{c.host.store, c.by, c.in},
+		Secrets: secrets{c.host.store, c.by, c.in}, Trace: c.passedOn(),
 	})
 	if err == nil {
 		c.warden = w
@@ -456,6 +494,10 @@ func (c *call) progress() func(done, total float64, text string) {
 	if c.req.Progress == nil {
 		return nil
 	}
-	c.reports = newReports(c.req.Progress, c.host.logPanic)
+	c.reports = newReports(func(done, total float64, text string) {
+		if c.state.Load() != leftBehind { // who asked has an answer by then
+			c.req.Progress(done, total, text)
+		}
+	}, c.host.logPanic)
 	return c.reports.put
 }

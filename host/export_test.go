@@ -16,8 +16,14 @@ type (
 	Code   = code
 )
 
-// NewOver makes a Host over a store of the test's own.
-func NewOver(cfg Config, s Store) *Host { return newHost(cfg, s) }
+// NewOver makes a Host over a store of the test's own. Its callers may call as often as they like unless
+// cfg says otherwise: most tests are no agents.
+func NewOver(cfg Config, s Store) *Host {
+	if cfg.Rate == (Rate{}) {
+		cfg.Rate.Off = true
+	}
+	return newHost(cfg, s)
+}
 
 // Guard replaces how guards are made.
 func (h *Host) Guard(wrap func(Warden) Warden) {
@@ -96,7 +102,7 @@ func (l *lanes) Waiting() int {
 func (l *lanes) Idle() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.all == share{} && len(l.queue)+len(l.callers)+len(l.servlets) == 0
+	return l.common == share{} && l.spare == share{} && l.waits+len(l.queue)+len(l.running)+len(l.callers)+len(l.servlets) == 0
 }
 
 // LimitOf is the limit that an error of Enter names; empty: none.
@@ -135,3 +141,6 @@ func ReadResult(output []byte) (raw []byte, isError bool, cleaned int, err error
 	r, err := readResult(output)
 	return r.raw, r.isError, r.cleaned, err
 }
+
+// Recheck looks the grants of all running calls up again, as every change of the home does.
+func (h *Host) Recheck() { h.recheck() }

@@ -29,6 +29,10 @@ func (c *call) replaced() *refusal {
 		c.req.Tool, c.alias), "replaced while running")
 }
 
+func (c *call) overtaken() *refusal {
+	return refuse(StatusHost, fmt.Sprintf("%s was changed while this call began, so it was not run. Call it again.", c.alias), "changed meanwhile")
+}
+
 func (c *call) closing() *refusal {
 	return refuse(StatusHost, "Writ is shutting down.", "closing")
 }
@@ -36,8 +40,8 @@ func (c *call) closing() *refusal {
 // tooLarge is a call that this Host can never run.
 func (c *call) tooLarge(e tooLarge) *refusal {
 	return refuseAt(sandbox.LimitMemoryTotal, StatusTool, fmt.Sprintf(
-		"%s may use %d MB of memory, and this Writ has %d MB for all calls together. Run it on a machine with more memory, or ask its publisher for a smaller limits.memory_mb.",
-		c.req.Tool, c.policy.Limits.MemoryMB, e.budget>>20), "memory")
+		"%s may use %d MB of memory, and this Writ has %d MB for one call. Run it on a machine with more memory, or ask its publisher for a smaller limits.memory_mb.",
+		c.req.Tool, c.policy.Limits.MemoryMB, e.most>>20), "memory")
 }
 
 // busy says what a call waited for in vain.
@@ -96,8 +100,7 @@ func (c *call) fault(f *sandbox.Fault) error {
 		c.done.Cleaned = dropped
 		return refuse(StatusTool, text, reason)
 	case sandbox.FaultDeadline:
-		wall := time.Duration(c.policy.Limits.WallMS) * time.Millisecond
-		return refuseAt(LimitTime, StatusTool, fmt.Sprintf("The tool did not answer within %v and was ended. What it had done by then was done. %s", wall, c.reference()), reason)
+		return refuseAt(LimitTime, StatusTool, fmt.Sprintf("The tool did not answer within %v and was ended. What it had done by then was done. %s", c.wall, c.reference()), reason)
 	case sandbox.FaultLimit:
 		return refuseAt(f.Limit, StatusTool, fmt.Sprintf("The tool was ended at a limit: %s. %s", f.Text, c.reference()), reason+": "+f.Text)
 	case sandbox.FaultTrap, sandbox.FaultExit, sandbox.FaultABI:
@@ -110,7 +113,7 @@ func (c *call) fault(f *sandbox.Fault) error {
 // refused ends a call in words of the host.
 func (c *call) refused(no *refusal) Answer {
 	c.done.Status, c.done.Limit, c.done.Reason = no.status, no.limit, no.reason
-	return c.sum(failure(no.text, no.limit))
+	return c.sum(failure(no.text, no.limit, no.retry))
 }
 
 // end ends a call in the guest's result, which was accepted.
@@ -118,11 +121,22 @@ func (c *call) end(result json.RawMessage) Answer { return c.sum(result) }
 
 func (c *call) sum(result json.RawMessage) Answer {
 	c.done.Result = len(result)
-	c.record()
+	c.finish()
 	return Answer{
 		Status: c.done.Status, Limit: c.done.Limit, Result: result, Call: c.id, Logs: c.logs, Wall: time.Since(c.started),
 		Fuel: c.done.Fuel, Allowed: c.done.Allowed, Denied: c.done.Denied,
 	}
+}
+
+// finish records how the call ended, once, and counts it. A call that was left behind has its record, and
+// its answer, already.
+func (c *call) finish() {
+	if !c.state.CompareAndSwap(underWay, hasEnded) {
+		return
+	}
+	c.done.WallMS = time.Since(c.started).Milliseconds()
+	c.record()
+	c.observe()
 }
 
 // record writes how the call ended. Nothing can be undone by then, so a record that cannot be written
@@ -132,7 +146,6 @@ func (c *call) record() {
 		return
 	}
 	defer c.host.logPanic("recording an answer")
-	c.done.WallMS = time.Since(c.started).Milliseconds()
 	if err := c.recorder.write(context.Background(), eventAnswer, c.done, false); err != nil {
 		c.host.log.Error("recording answer", "call", c.id, "error", err)
 	}

@@ -83,7 +83,7 @@ type fixture struct {
 func newFixture(t testing.TB, network guard.Network) *fixture {
 	t.Helper()
 	h := &fixture{t: t, reg: registrytest.Open(t), docs: realDir(t)}
-	made, err := host.New(host.Config{Registry: h.reg, Engine: engine, Network: network})
+	made, err := host.New(host.Config{Registry: h.reg, Engine: engine, Network: network, Rate: host.Rate{Off: true}})
 	if err != nil {
 		t.Fatal(err)
 	}

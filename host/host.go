@@ -11,6 +11,9 @@
 //	secrets.go   what is attached to requests, fetched when it is sent
 //	lanes.go     how many calls run at a time, and how much memory their guests may have together
 //	limits.go    the codes of limits
+//	admit.go     how often a caller may call
+//	watched.go   the time of a call's parts, and an answer in time whatever they wait for
+//	observe.go   what is counted and logged of calls
 //	recorder.go  effects into the audit
 //	running.go   calls whose grant is taken back while they run
 //	progress.go  what a guest reports while it runs -> who asked
@@ -25,10 +28,14 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/writ-run/writ/capabilities"
 	"github.com/writ-run/writ/capabilities/guard"
+	"github.com/writ-run/writ/host/deadline"
+	"github.com/writ-run/writ/host/metrics"
+	"github.com/writ-run/writ/host/rate"
 	"github.com/writ-run/writ/host/sandbox"
 	"github.com/writ-run/writ/registry"
 )
@@ -52,10 +59,26 @@ type Config struct {
 	Waiting int
 	// Memory is how many bytes the guests of all running calls may have together, by the limits of
 	// their manifests; the rest waits for its turn, in order. One caller's calls have at most half of
-	// it, unless it is a single call. A call that alone may have more than all is refused. Zero: half
+	// it, unless it is a single call. A quarter of it, and of MaxRunning, is kept for callers of whom
+	// nothing runs, a call for each; one that may have more than the rest is refused. Zero: half
 	// of what this machine, or the container around it, has, or 2 GiB where it does not say; at most
 	// three quarters of what the Engine has.
 	Memory int64
+	// Result is the most that a manifest's result_kb is worth here, in bytes. Zero: what it says.
+	Result int
+	// Rate is how often each caller may call. Zero: 100 calls a minute, and 20 at once.
+	Rate Rate
+	// Times are how long a call's parts may take.
+	Times Times
+	// Metrics counts what happens; nil: nobody does.
+	Metrics *metrics.Set
+	// CallLog gets a line for each call and each line that a servlet writes; nil: discard. Its texts are
+	// not fit for a terminal as they are.
+	CallLog *slog.Logger
+	// PassTrace passes the trace context of a call on to the servers that its servlet's requests go to. Off
+	// by default: it is an identifier that lets them, and whoever sees both ends, tell that requests belong
+	// together, and a way by which a caller sends them text.
+	PassTrace bool
 	// Loaded is how many servlets are kept compiled. Zero: 64. One more is unloaded when it is idle.
 	Loaded int
 	// Idle is for how long a servlet is kept compiled that no call uses. Zero: 10 minutes. Loading it
@@ -104,16 +127,24 @@ var (
 
 // Host runs installed servlets. It is safe for concurrent use.
 type Host struct {
-	store  store
-	engine *sandbox.Engine
-	open   func(guard.Config) (warden, error)
-	net    guard.Network
-	log    *slog.Logger
-	loader *loader
-	lanes  *lanes
-	calls  running
-	lists  lists
-	notify listeners
+	store     store
+	engine    *sandbox.Engine
+	open      func(guard.Config) (warden, error)
+	net       guard.Network
+	log       *slog.Logger
+	loader    *loader
+	lanes     *lanes
+	rate      *rate.Limiter // nil: no limit
+	times     Times
+	behind    atomic.Int64   // calls that were left behind and have not ended
+	asked     deadline.Group // lists of tools that are made
+	metrics   *metrics.Set   // nil: nothing is counted
+	callLog   *slog.Logger
+	passTrace bool
+	calls     running
+	lists     lists
+	result    int // most bytes of a result; 0: what its manifest says
+	notify    listeners
 
 	life     context.Context // ends with Close
 	cancel   context.CancelFunc
@@ -133,6 +164,9 @@ func New(cfg Config) (*Host, error) {
 	if cfg.Registry == nil || cfg.Engine == nil {
 		return nil, errors.New("making host: registry and engine are required")
 	}
+	if err := cfg.Rate.check(); err != nil {
+		return nil, fmt.Errorf("making host: %w", err)
+	}
 	return newHost(cfg, cfg.Registry), nil
 }
 
@@ -144,6 +178,7 @@ func newHost(cfg Config, s store) *Host {
 	if h.log == nil {
 		h.log = slog.New(slog.DiscardHandler)
 	}
+	h.watchOver(cfg)
 	h.life, h.cancel = context.WithCancel(context.Background())
 	h.loader = newLoader(s, cfg.Engine, h.log, orDefault(cfg.Loaded, defaultLoaded), orDefault(cfg.Idle, defaultIdle))
 	if cfg.Foresee {

@@ -50,14 +50,17 @@ func TestEachShareHasItsOwnLimit(t *testing.T) {
 		{"the servlet", []string{"a s", "a s"}, "a", "s", 1, host.LimitServletCalls},
 		{"the caller", []string{"a s", "a t", "a u"}, "a", "v", 1, host.LimitCallerCalls},
 		{"another caller", []string{"a s", "a t", "a u"}, "b", "v", 1, ""},
-		{"the caller's memory", []string{"a s"}, "a", "t", 5, host.LimitCallerMemory},
-		{"the caller's memory, of which another has none", []string{"a s"}, "b", "t", 5, ""},
-		{"a single call may have more than its caller's part", []string{"b s"}, "a", "t", 9, ""},
-		{"all memory", []string{"b s", "b t"}, "a", "u", 9, sandbox.LimitMemoryTotal},
-		{"all calls", []string{"a s", "a t", "b u", "b v"}, "c", "w", 1, host.LimitTotalCalls},
+		{"the caller's memory", []string{"a s"}, "a", "t", 8, host.LimitCallerMemory},
+		{"the caller's memory, of which another has none", []string{"a s"}, "b", "t", 8, ""},
+		{"a single call may have more than its caller's part", []string{"b s"}, "a", "t", 11, ""},
+		{"all memory but what is spare", []string{"b s", "b t"}, "a", "u", 11, sandbox.LimitMemoryTotal},
+		{"all calls but the spare one", []string{"a s", "a t", "b u"}, "b", "w", 1, host.LimitTotalCalls},
+		{"the spare call", []string{"a s", "a t", "b u"}, "c", "w", 4, ""},
+		{"the spare call, with more than the spare memory", []string{"a s", "a t", "b u"}, "c", "w", 5, host.LimitTotalCalls},
+		{"all calls", []string{"a s", "a t", "b u", "c v"}, "d", "w", 1, host.LimitTotalCalls},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			l := host.NewLanes(2, 3, 4, 10, 100)
+			l := host.NewLanes(2, 3, 4, 16, 100)
 			for _, r := range row.running {
 				var caller, servlet string
 				fmt.Sscan(r, &caller, &servlet)
@@ -77,7 +80,7 @@ func TestNobodyWaitsForAnotherCaller(t *testing.T) {
 	var flood sync.WaitGroup
 	for range 400 {
 		flood.Go(func() {
-			if leave, err := l.Enter(end, "flood", "s", 25); err == nil {
+			if leave, err := l.Enter(end, "flood", "s", 20); err == nil {
 				<-end.Done()
 				leave()
 			}
@@ -85,7 +88,7 @@ func TestNobodyWaitsForAnotherCaller(t *testing.T) {
 	}
 	until(t, "all wait but two", func() bool { return l.Waiting() == 398 })
 	for range 100 {
-		enter(t, l, "other", "s", 50)()
+		enter(t, l, "other", "s", 35)()
 	}
 	cancel()
 	flood.Wait()
@@ -132,13 +135,13 @@ func TestWaitingIsBounded(t *testing.T) {
 // A large call is not overtaken, and one that gives up does not keep those behind it waiting.
 func TestTurnsComeInTheOrderOfAsking(t *testing.T) {
 	l := host.NewLanes(9, 9, 9, 10, 100)
-	leave := enter(t, l, "a", "s", 8)
+	leave, other := enter(t, l, "a", "s", 6), enter(t, l, "c", "s", 1)
 	large, giveUp := context.WithCancel(t.Context())
 	largeEnded, smallEnded := make(chan error, 1), make(chan error, 1)
-	go func() { _, err := l.Enter(large, "b", "s", 10); largeEnded <- err }()
+	go func() { _, err := l.Enter(large, "b", "s", 8); largeEnded <- err }()
 	until(t, "the large call waits", func() bool { return l.Waiting() == 1 })
 	go func() { // there would be room for it
-		leave, err := l.Enter(t.Context(), "c", "s", 2)
+		leave, err := l.Enter(t.Context(), "c", "s", 1)
 		if err == nil {
 			leave()
 		}
@@ -153,7 +156,86 @@ func TestTurnsComeInTheOrderOfAsking(t *testing.T) {
 		t.Errorf("the small call: %v", err)
 	}
 	leave()
-	enter(t, l, "a", "s", 10)() // nothing was lost on the way: all of it can be had
+	other()
+	enter(t, l, "a", "s", 8)() // nothing was lost on the way: all of it can be had
+	if !l.Idle() {
+		t.Error("something is still counted")
+	}
+}
+
+// However much two callers take, and however long, another has a call.
+func TestNobodyHasAll(t *testing.T) {
+	l := host.NewLanes(100, 100, 100, 100, 100)
+	if _, err := l.Enter(t.Context(), "a", "s", 76); err == nil {
+		t.Error("one call may have more than three quarters of the memory")
+	}
+	leaveA, leaveB := enter(t, l, "a", "s", 50), enter(t, l, "b", "s", 25)
+	leave := enter(t, l, "c", "s", 20)
+	if limit := refused(t, l, "c", "s", 1); limit != sandbox.LimitMemoryTotal {
+		t.Errorf("a caller's second call has what is spare: limit %q", limit)
+	}
+	enter(t, l, "d", "s", 5)()
+	leaveA()
+	leave()
+	enter(t, l, "c", "s", 50)() // what was spare is so again, and takes nothing from the rest
+	leaveB()
+	leave = enter(t, l, "a", "s", 75)
+	enter(t, l, "b", "s", 25)()
+	leave()
+	if !l.Idle() {
+		t.Error("something is still counted")
+	}
+}
+
+// Who waits for a call that takes long keeps only those waiting who would take it what it waits for.
+func TestLargeCallIsOvertakenWithoutLoss(t *testing.T) {
+	l := host.NewLanes(100, 100, 100, 100, 100)
+	within := func(d time.Duration) context.Context {
+		ctx, cancel := context.WithDeadline(t.Context(), time.Now().Add(d))
+		t.Cleanup(cancel)
+		return ctx
+	}
+	leaveLong, err := l.Enter(within(time.Hour), "a", "s", 50)
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaveSmall := enter(t, l, "c", "s", 5) // so that the next ones of its caller are not spare
+	large := make(chan func())
+	go func() {
+		leave, err := l.Enter(t.Context(), "b", "s", 60)
+		if err != nil {
+			t.Error(err)
+		}
+		large <- leave
+	}()
+	until(t, "the large call waits", func() bool { return l.Waiting() == 1 })
+	leaveSoon, err := l.Enter(within(time.Minute), "c", "s", 10) // it ends before the large call has its turn
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaveBeside, err := l.Enter(within(2*time.Hour), "c", "s", 10) // there will be room for both
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaveSoon()
+	late := make(chan func())
+	go func() {
+		leave, err := l.Enter(within(2*time.Hour), "c", "s", 1) // the large call would wait for it
+		if err != nil {
+			t.Error(err)
+		}
+		late <- leave
+	}()
+	until(t, "the small call waits", func() bool { return l.Waiting() == 2 })
+	leaveLong()
+	leaveLarge := <-large
+	if l.Waiting() != 1 {
+		t.Error("the small call has what the large one waited for")
+	}
+	leaveLarge()
+	(<-late)()
+	leaveBeside()
+	leaveSmall()
 	if !l.Idle() {
 		t.Error("something is still counted")
 	}

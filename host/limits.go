@@ -17,20 +17,20 @@ const (
 	LimitDepth        Limit = "result_depth"  // nesting of a result
 	LimitValues       Limit = "result_values" // values of a result
 	LimitBlocks       Limit = "result_blocks" // content blocks of a result
+	LimitRate         Limit = "rate"          // calls of one caller in a while
+	LimitHostTime     Limit = "host_time"     // what the Host does before a tool runs: its store, loading
+	LimitLeftBehind   Limit = "left_behind"   // the call's deadline passed, and what it waits for cannot be ended
 )
 
 // Limits are the codes of all limits of calls.
 func Limits() []Limit {
 	return []Limit{
 		LimitTime, LimitServletCalls, LimitCallerCalls, LimitTotalCalls, LimitCallerMemory, LimitWaiting,
-		LimitDepth, LimitValues, LimitBlocks,
+		LimitDepth, LimitValues, LimitBlocks, LimitRate, LimitHostTime, LimitLeftBehind,
 		sandbox.LimitMemory, sandbox.LimitMemoryTotal, sandbox.LimitDepth, sandbox.LimitFuel,
 		sandbox.LimitHostCalls, sandbox.LimitInput, sandbox.LimitOutput, sandbox.LimitLog,
 	}
 }
-
-// metaLimit tells a client which limit ended a call.
-const metaLimit = "run.writ/limit"
 
 // excess is a result that is above a limit.
 type excess struct {

@@ -91,6 +91,10 @@ func TestEveryLimitHasItsCodeAndItsText(t *testing.T) {
 					t.Errorf("logs end in %q, limit %q", last, a.Limit)
 				}
 				return
+			case code == host.LimitRate:
+				a = tooOften(t, h)
+			case code == host.LimitHostTime, code == host.LimitLeftBehind:
+				a = stuckAt(t, h, code)
 			default:
 				a = busyAt(t, h, code)
 			}
@@ -109,9 +113,9 @@ func TestEveryLimitHasItsCodeAndItsText(t *testing.T) {
 func answerText(t *testing.T, a host.Answer) string {
 	t.Helper()
 	var r struct {
-		Meta map[string]host.Limit `json:"_meta"`
+		Meta map[string]any `json:"_meta"`
 	}
-	if err := json.Unmarshal(a.Result, &r); err != nil || r.Meta["run.writ/limit"] != a.Limit {
+	if err := json.Unmarshal(a.Result, &r); err != nil || r.Meta["run.writ/limit"] != string(a.Limit) {
 		t.Errorf("result %s: %v", a.Result, err)
 	}
 	return text(t, a)
@@ -140,7 +144,7 @@ func busyAt(t *testing.T, h *fixture, code host.Limit) host.Answer {
 		host.LimitCallerCalls:    {CallerRunning: most},
 		host.LimitTotalCalls:     {MaxRunning: most},
 		host.LimitCallerMemory:   {Memory: 2 * most * each},
-		sandbox.LimitMemoryTotal: {Memory: most * each},
+		sandbox.LimitMemoryTotal: {Memory: 3 * each},
 		host.LimitWaiting:        {Running: most, Waiting: 2},
 	}[code]
 	if !known {

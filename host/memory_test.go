@@ -61,7 +61,7 @@ func TestCallThatNeverFitsIsRefusedAtOnce(t *testing.T) {
 		return sandbox.Outcome{}
 	})
 	want(t, h.call("t_act", args{}), host.StatusTool,
-		"t_act may use 512 MB of memory, and this Writ has 256 MB for all calls together. Run it on a machine with more memory")
+		"t_act may use 512 MB of memory, and this Writ has 192 MB for one call. Run it on a machine with more memory")
 }
 
 func TestMemoryOfTheMachine(t *testing.T) {

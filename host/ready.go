@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/writ-run/writ/capabilities"
 	"github.com/writ-run/writ/capabilities/guard"
@@ -20,6 +21,7 @@ type refusal struct {
 	limit  Limit // that was reached; empty: none
 	text   string
 	reason string
+	retry  time.Duration // after which it may be tried again; 0: not known
 }
 
 func (r *refusal) Error() string { return r.text }

@@ -66,6 +66,8 @@ type intent struct {
 	Servlet   string `json:"servlet,omitempty"` // name and version
 	Manifest  string `json:"manifest,omitempty"`
 	Arguments int    `json:"arguments_bytes"`
+	Trace     string `json:"trace,omitempty"`  // id of the caller's trace, as it says
+	Parent    string `json:"parent,omitempty"` // id of the caller's part of it
 }
 
 // ending is the detail of eventAnswer.

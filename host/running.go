@@ -120,8 +120,9 @@ func stillGranted(then, now registry.Installation, p capabilities.Policy) error 
 	switch {
 	case now.Revoked:
 		return errRevoked
-	// The rights that a grant gives to one servlet are no word about another under its alias.
-	case !sameServlet(then, now):
+	// The rights that a grant gives to one servlet are no word about another under its alias. A newer
+	// version is no other servlet: what runs of the one before ends by itself, within what both may do.
+	case !sameServlet(then, now) && !upgraded(then, now):
 		return errReplaced
 	case capabilities.Subset(p.Rights, now.Grant.Rights) != nil:
 		return errRevoked
@@ -133,6 +134,11 @@ func stillGranted(then, now registry.Installation, p capabilities.Policy) error 
 // of the same manifest.
 func sameServlet(a, b registry.Installation) bool {
 	return a.Name == b.Name && a.Publisher == b.Publisher && a.Digest == b.Digest && a.Grant.Manifest == b.Grant.Manifest
+}
+
+// upgraded says that a newer release of the same servlet has taken the place of the one before.
+func upgraded(then, now registry.Installation) bool {
+	return then.Name == now.Name && then.Publisher == now.Publisher && !then.Development && !now.Development && then.Seq < now.Seq
 }
 
 func (h *Host) logPanic(doing string) {

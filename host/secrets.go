@@ -34,7 +34,7 @@ func (c *call) opens(ctx context.Context) error {
 			return ctx.Err()
 		}
 		if p := unopened(c.in, key, err); p != nil {
-			c.host.log.Warn("secret cannot be used", "call", c.id, "alias", c.alias, "key", key, "error", err)
+			c.host.log.Warn("secret cannot be used", "call", c.id, "alias", c.alias, "name", key, "error", err)
 			return p.refuse(c.req.Tool)
 		}
 	}

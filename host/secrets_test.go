@@ -154,7 +154,7 @@ func TestCanaryIsNowhere(t *testing.T) {
 	})
 	h := newFixture(t, s.net)
 	var log bytes.Buffer
-	made, err := host.New(host.Config{Registry: h.reg, Engine: engine, Network: s.net, Logger: slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+	made, err := host.New(host.Config{Registry: h.reg, Engine: engine, Network: s.net, Rate: host.Rate{Off: true}, Logger: slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 	if err != nil {
 		t.Fatal(err)
 	}

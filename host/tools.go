@@ -11,6 +11,7 @@ import (
 
 	"github.com/writ-run/writ/capabilities"
 	"github.com/writ-run/writ/capabilities/strictjson"
+	"github.com/writ-run/writ/host/deadline"
 	"github.com/writ-run/writ/registry"
 )
 
@@ -48,7 +49,15 @@ const maxLists = 256
 // Tools lists the granted tools of the caller's space, sorted by name, without running guest code.
 // A servlet that cannot be loaded is left out of no one's list: its own tools stay listed, not ready,
 // as they were signed or, when its file cannot be read, as its grant names them.
-func (h *Host) Tools(ctx context.Context, by capabilities.Caller) (tools []Tool, err error) {
+//
+// It comes back at 120 % of Times.Discovery at the latest.
+func (h *Host) Tools(ctx context.Context, by capabilities.Caller) ([]Tool, error) {
+	return deadline.Do(ctx, &h.asked, deadline.Phase{Name: phaseDiscovery, Time: h.times.Discovery}, func(ctx context.Context) ([]Tool, error) {
+		return h.tools(ctx, by)
+	})
+}
+
+func (h *Host) tools(ctx context.Context, by capabilities.Caller) (tools []Tool, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			h.log.Error("listing tools panicked", "panic", p)
