@@ -65,6 +65,7 @@ type wireRequest struct {
 }
 
 type wireResponse struct {
+	URL     string      `json:"url"` // of a page
 	Status  int         `json:"status"`
 	Headers [][2]string `json:"headers"`
 }
@@ -75,40 +76,49 @@ func Fetch(ctx context.Context, r Request) (Response, error) {
 	if err := ctx.Err(); err != nil {
 		return Response{}, err
 	}
-	head := wireRequest{Capability: r.Capability, Method: r.Method, Path: r.Path, Query: r.Query}
+	head := wireRequest{Capability: r.Capability, Method: r.Method, Path: r.Path, Query: r.Query, Headers: r.Header.lines()}
 	if head.Method == "" {
 		head.Method = "GET"
-	}
-	for _, name := range slices.Sorted(maps.Keys(r.Header)) {
-		for _, value := range r.Header[name] {
-			head.Headers = append(head.Headers, [2]string{name, value})
-		}
 	}
 	raw, err := encode(head)
 	if err != nil {
 		return Response{}, err
 	}
-	op := abi.StartHTTP(raw, r.Body)
+	_, out, err := answer(ctx, abi.StartHTTP(raw, r.Body))
+	if err != nil {
+		return Response{}, fmt.Errorf("%s %s of %q: %w", head.Method, r.Path, r.Capability, err)
+	}
+	return out, nil
+}
+
+// lines are the fields as the interface has them, in a stable order.
+func (h Header) lines() (lines [][2]string) {
+	for _, name := range slices.Sorted(maps.Keys(h)) {
+		for _, value := range h[name] {
+			lines = append(lines, [2]string{name, value})
+		}
+	}
+	return lines
+}
+
+// answer waits for a started operation and reads it; op is a negated code when it did not start.
+func answer(ctx context.Context, op int32) (url string, out Response, err error) {
 	if op <= 0 {
-		return Response{}, fmt.Errorf("%s %s of %q: %w", head.Method, r.Path, r.Capability, failure(op, ""))
+		return "", Response{}, failure(op, "")
 	}
 	defer abi.Close(op)
 	if err := await(ctx, op); err != nil {
-		return Response{}, fmt.Errorf("%s %s of %q: %w", head.Method, r.Path, r.Capability, err)
+		return "", Response{}, err
 	}
-	return readResponse(op)
-}
-
-func readResponse(op int32) (Response, error) {
 	var head wireResponse
 	if err := json.Unmarshal(abi.Part(op, abi.PartHead), &head); err != nil {
-		return Response{}, failure(-abi.Internal, "the host sent an unreadable response head")
+		return "", Response{}, failure(-abi.Internal, "the host sent an unreadable response head")
 	}
-	out := Response{Status: head.Status, Header: Header{}, Body: abi.Part(op, abi.PartBody)}
+	out = Response{Status: head.Status, Header: Header{}, Body: abi.Part(op, abi.PartBody)}
 	for _, field := range head.Headers {
 		out.Header[field[0]] = append(out.Header[field[0]], field[1])
 	}
-	return out, nil
+	return head.URL, out, nil
 }
 
 // pending are the operations that goroutines of this call wait for.

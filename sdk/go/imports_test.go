@@ -17,6 +17,7 @@ func TestUnusedImportsAreDropped(t *testing.T) {
 	}
 	always := []string{"error_write", "input_len", "input_read", "log", "output_write"}
 	operations := []string{"http_start", "op_close", "op_len", "op_read", "op_status", "op_wait"}
+	pages := []string{"op_close", "op_len", "op_read", "op_status", "op_wait", "web_start"}
 	rows := []struct {
 		name, body string
 		want       []string
@@ -27,6 +28,9 @@ func TestUnusedImportsAreDropped(t *testing.T) {
 			r, err := servlet.Fetch(ctx, servlet.Request{Capability: "api", Path: "/" + key})
 			servlet.Progress(1, 1, "done")
 			return string(r.Body), err`, slices.Sorted(slices.Values(slices.Concat(always, operations, []string{"config_get", "progress"})))},
+		{"a tool that fetches pages", `
+			p, err := servlet.FetchPage(ctx, servlet.PageRequest{URL: in.Name})
+			return p.URL + string(p.Body), err`, slices.Sorted(slices.Values(slices.Concat(always, pages)))},
 	}
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {

@@ -48,9 +48,10 @@
 // # The world outside
 //
 // Directories are read and written with package os, at the guest paths of servlet.toml. [Config] reads a
-// setting, [Fetch] speaks HTTP to a granted site. There are no environment variables, no arguments and
-// no sockets; nothing that a call leaves in memory is there in the next one. What a servlet never calls
-// is not linked, so a servlet without Fetch provably cannot reach a network.
+// setting, [Fetch] speaks HTTP to a granted site, [FetchPage] gets any public page. There are no
+// environment variables, no arguments and no sockets; nothing that a call leaves in memory is there in
+// the next one. What a servlet never calls is not linked, so a servlet without these two provably cannot
+// reach a network.
 //
 // Package servlettest runs tools in an ordinary Go test.
 package servlet

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	servlet "github.com/writ-run/writ/sdk/go"
@@ -62,7 +63,67 @@ func (d *double) Fetch(ctx context.Context, rawHead, body []byte) ([]byte, []byt
 	if err != nil || head.Path == "" || head.Path[0] != '/' {
 		return nil, nil, -abi.Invalid, "the method or the path is malformed"
 	}
-	for _, field := range head.Headers {
+	return exchange(ctx, handler, r, head.Headers)
+}
+
+// FetchPage answers as Writ does: what the guard refuses for its form is refused here too, redirects are
+// followed, and names are those that the test's handler knows.
+func (d *double) FetchPage(ctx context.Context, rawHead, body []byte) ([]byte, []byte, int32, string) {
+	var head struct {
+		URL, Method string
+		Headers     [][2]string
+	}
+	if err := json.Unmarshal(rawHead, &head); err != nil {
+		return nil, nil, -abi.Invalid, "the request's head is malformed"
+	}
+	if d.host.Web == nil {
+		return nil, nil, -abi.Denied, "the web is not granted"
+	}
+	if head.Method != http.MethodGet && head.Method != http.MethodHead || len(body) > 0 {
+		return nil, nil, -abi.Denied, "the method is not granted"
+	}
+	for range maxRedirects {
+		r, err := http.NewRequestWithContext(ctx, head.Method, head.URL, nil)
+		if err != nil || r.URL.Host == "" {
+			return nil, nil, -abi.Invalid, "the URL is malformed: want a full one such as https://example.com/page"
+		}
+		if r.URL.Scheme != "http" && r.URL.Scheme != "https" || r.URL.User != nil || !strings.Contains(r.URL.Hostname(), ".") {
+			return nil, nil, -abi.Denied, "only http and https pages of public hosts may be fetched, without a user name"
+		}
+		r.URL.Fragment = ""
+		answer, page, code, text := exchange(ctx, d.host.Web, r, head.Headers)
+		var got struct {
+			Status  int
+			Headers [][2]string
+		}
+		if code != 0 || json.Unmarshal(answer, &got) != nil {
+			return nil, nil, code, text
+		}
+		location := ""
+		for _, field := range got.Headers {
+			if field[0] == "Location" {
+				location = field[1]
+			}
+		}
+		if to, err := r.URL.Parse(location); location != "" && err == nil && got.Status/100 == 3 {
+			head.URL = to.String()
+			continue
+		}
+		answer, err = json.Marshal(map[string]any{"url": r.URL.String(), "status": got.Status, "headers": got.Headers})
+		if err != nil {
+			return nil, nil, -abi.Internal, err.Error()
+		}
+		return answer, page, 0, ""
+	}
+	return nil, nil, -abi.Unavailable, "the server redirected too often"
+}
+
+// maxRedirects bounds the pages of one request, redirects included.
+const maxRedirects = 6
+
+// exchange lets handler answer r.
+func exchange(ctx context.Context, handler http.Handler, r *http.Request, fields [][2]string) ([]byte, []byte, int32, string) {
+	for _, field := range fields {
 		r.Header.Add(field[0], field[1])
 	}
 	w := httptest.NewRecorder()

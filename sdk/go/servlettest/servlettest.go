@@ -31,6 +31,7 @@ import (
 type Host struct {
 	Config   map[string]string                      // values of configuration keys
 	HTTP     map[string]http.Handler                // the site behind each http capability, by its id
+	Web      http.Handler                           // every public page; nil: the web is not granted
 	Log      func(level servlet.Level, text string) // nil: the test's log
 	Progress func(done, total float64, text string) // nil: dropped
 }

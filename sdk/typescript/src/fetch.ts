@@ -49,8 +49,8 @@ export async function fetch(input: string | URL | Request, init?: RequestInit): 
   try {
     const status = native.status(op);
     if (status < 0) throw failure(status, what, textOf(part(op, 2)));
-    const answer = JSON.parse(textOf(part(op, 0))) as { status: number; headers: [string, string][] };
-    return Response.from(part(op, 1), { status: answer.status, headers: new Headers(answer.headers) }, request.url);
+    const answer = JSON.parse(textOf(part(op, 0))) as { url?: string; status: number; headers: [string, string][] };
+    return Response.from(part(op, 1), { status: answer.status, headers: new Headers(answer.headers) }, answer.url ?? request.url);
   } finally {
     forget(op);
   }

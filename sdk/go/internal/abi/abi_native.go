@@ -16,6 +16,8 @@ type Host interface {
 	// Fetch does one exchange; head and answer are the JSON of the interface. A code other than 0 is
 	// negated and text says why.
 	Fetch(ctx context.Context, head, body []byte) (answer, answerBody []byte, code int32, text string)
+	// FetchPage is Fetch for a page.
+	FetchPage(ctx context.Context, head, body []byte) (answer, answerBody []byte, code int32, text string)
 	Log(level int32, text string)
 	Progress(done, total float64, text string)
 }
@@ -103,7 +105,12 @@ func Config(key string) (string, int32) {
 }
 
 // StartHTTP starts an exchange and returns its operation, or a negated code.
-func StartHTTP(head, body []byte) int32 {
+func StartHTTP(head, body []byte) int32 { return start(Host.Fetch, head, body) }
+
+// StartWeb starts to fetch a page and returns its operation, or a negated code.
+func StartWeb(head, body []byte) int32 { return start(Host.FetchPage, head, body) }
+
+func start(do func(Host, context.Context, []byte, []byte) ([]byte, []byte, int32, string), head, body []byte) int32 {
 	native.mu.Lock()
 	defer native.mu.Unlock()
 	host := native.host
@@ -119,7 +126,7 @@ func StartHTTP(head, body []byte) int32 {
 	native.ops[native.last] = op
 	go func() {
 		defer close(op.done)
-		op.head, op.body, op.code, op.text = host.Fetch(ctx, head, body)
+		op.head, op.body, op.code, op.text = do(host, ctx, head, body)
 	}()
 	return native.last
 }

@@ -26,6 +26,9 @@ func configGet(key string, ptr unsafe.Pointer, size int32) int32
 //go:wasmimport writ1 http_start
 func httpStart(headPtr unsafe.Pointer, headLen int32, bodyPtr unsafe.Pointer, bodyLen int32) int32
 
+//go:wasmimport writ1 web_start
+func webStart(headPtr unsafe.Pointer, headLen int32, bodyPtr unsafe.Pointer, bodyLen int32) int32
+
 //go:wasmimport writ1 op_wait
 func opWait(ids unsafe.Pointer, count int32, timeoutMS int64) int32
 
@@ -89,6 +92,11 @@ func Config(key string) (string, int32) {
 // StartHTTP starts an exchange and returns its operation, or a negated code.
 func StartHTTP(head, body []byte) int32 {
 	return httpStart(unsafe.Pointer(unsafe.SliceData(head)), int32(len(head)), unsafe.Pointer(unsafe.SliceData(body)), int32(len(body)))
+}
+
+// StartWeb starts to fetch a page and returns its operation, or a negated code.
+func StartWeb(head, body []byte) int32 {
+	return webStart(unsafe.Pointer(unsafe.SliceData(head)), int32(len(head)), unsafe.Pointer(unsafe.SliceData(body)), int32(len(body)))
 }
 
 // Wait returns the first finished operation among ids, 0 after the timeout, or a negated code.
