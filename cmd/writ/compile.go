@@ -47,11 +47,11 @@ func (a *app) compileVerb() *cobra.Command {
 			debug.SetMemoryLimit(compilerMay.memory)
 			runtime.GOMAXPROCS(min(runtime.GOMAXPROCS(0), compilerMay.processors))
 			if err := limitItself(compilerMay); err != nil {
-				return fmt.Errorf("limiting the compiler: %w", err)
+				return fmt.Errorf("%w: limiting itself: %w", errNotBegun, err)
 			}
 			module, err := io.ReadAll(io.LimitReader(a.stdin, maxModule+1))
 			if err != nil {
-				return fmt.Errorf("reading module: %w", err)
+				return fmt.Errorf("%w: reading module: %w", errNotBegun, err)
 			}
 			job := sandbox.Job{CacheDir: args[0], Module: module}
 			for _, k := range kinds {
@@ -64,6 +64,9 @@ func (a *app) compileVerb() *cobra.Command {
 	return cmd
 }
 
+// errNotBegun is why the other process did not come to look at its module.
+var errNotBegun = errors.New("the compiler cannot begin")
+
 // maxModule is the largest module that is read to be compiled, in bytes.
 const maxModule = 64 << 20
 
@@ -71,8 +74,9 @@ const maxModule = 64 << 20
 const errorPrefix = "writ: "
 
 // compileApart compiles a module in a process of its own, which has limits, no environment and nothing
-// to do with the calls of this one. Where none can be started, or it cannot begin, it is no error: then
-// the engine compiles by itself.
+// to do with the calls of this one. Where none can be started, or it cannot begin or use the folder, it is
+// no error: then the engine compiles by itself. A module that it refuses never comes back to this process,
+// which has no limits for it.
 func compileApart(ctx context.Context, job sandbox.Job, log *slog.Logger) error {
 	ctx, cancel := context.WithTimeout(ctx, compilerMay.wait)
 	defer cancel()
@@ -98,14 +102,16 @@ func compileApart(ctx context.Context, job sandbox.Job, log *slog.Logger) error 
 }
 
 // whyNotCompiled is the end of the other process in one line that names nothing of this machine; nil
-// when the end was no matter of the module, which may be compiled elsewhere.
+// when the process never looked at the module, or had no folder to keep the result in.
 func whyNotCompiled(ctx context.Context, may compilerLimits, ended *os.ProcessState, said string) error {
 	why := ""
 	switch spent := ended.UserTime() + ended.SystemTime(); {
 	case errors.Is(ctx.Err(), context.Canceled):
 		return context.Cause(ctx)
-	case strings.HasPrefix(said, errorPrefix) && !strings.Contains(said, sandbox.ErrCompile.Error()):
+	case strings.HasPrefix(said, errorPrefix) && (strings.Contains(said, errNotBegun.Error()) || strings.Contains(said, sandbox.ErrCache.Error())):
 		return nil
+	case strings.HasPrefix(said, errorPrefix) && strings.Contains(said, sandbox.ErrInvalid.Error()):
+		return fmt.Errorf("compiling module: %w", sandbox.ErrInvalid)
 	case strings.HasPrefix(said, errorPrefix):
 		return fmt.Errorf("compiling module: %w", sandbox.ErrCompile)
 	case spent >= may.time-time.Second/2:

@@ -11,6 +11,7 @@ import (
 
 	"github.com/writ-run/writ/host/approval"
 	"github.com/writ-run/writ/host/sandbox"
+	w "github.com/writ-run/writ/host/wasm/wasmtest"
 )
 
 // compiler runs the other process below limits of a shell, with the module of a servlet.
@@ -70,6 +71,41 @@ func TestCompilerThatCannotBegin(t *testing.T) {
 	cancel()
 	if err := whyNotCompiled(ctx, compilerMay, cmd.ProcessState, ""); !errors.Is(err, context.Canceled) {
 		t.Error(err)
+	}
+}
+
+// What the other process refuses is refused here too, and never looked at again by this process, whatever
+// the reason: it has no limits for it.
+func TestCompilerThatRefuses(t *testing.T) {
+	module := func(body ...[]byte) []byte {
+		m := &w.Module{}
+		m.Memory(w.AtLeast(1))
+		m.Func("servlet_call", "", "i", body...)
+		return m.Bytes()
+	}
+	for _, row := range []struct {
+		name   string
+		module []byte
+		want   error // nil: it compiles
+	}{
+		{"invalid", module(w.I64(0)), sandbox.ErrInvalid},
+		{"no module", []byte("\x7fELF"), sandbox.ErrCompile},
+		{"the control", module(w.I32(0)), nil},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			var said head
+			cmd := exec.Command(built.writ, "compile", t.TempDir()+"/code")
+			cmd.Env, cmd.Stdin, cmd.Stderr = []string{}, bytes.NewReader(row.module), &said
+			if err := cmd.Run(); (err == nil) != (row.want == nil) {
+				t.Fatalf("%v: %s", err, said.String())
+			}
+			if row.want == nil {
+				return
+			}
+			if err := whyNotCompiled(t.Context(), compilerMay, cmd.ProcessState, said.String()); !errors.Is(err, row.want) {
+				t.Errorf("error %v, want %v; it said %s", err, row.want, said.String())
+			}
+		})
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/writ-run/writ/host/approval"
 	"github.com/writ-run/writ/registry"
 	"github.com/writ-run/writ/sdk/toolchain"
+	"github.com/writ-run/writ/servlets/builtin"
 	"github.com/writ-run/writ/testdata/client"
 )
 
@@ -25,18 +26,16 @@ func (a *app) demoVerb() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "demo", Args: takes,
 		Short: "Show the whole path once, and what is refused",
-		Long: `Show the whole path once, in a throw-away home with a throw-away key: build and
-sign the filesystem servlet, show its approval screen, install it for one folder
-for reading only, serve it to a real MCP client, call a tool, and try to get
-out. It needs Go and a clone of the project, and leaves nothing behind.`,
+		Long: `Show the whole path once, in a throw-away home: show the approval screen of the
+filesystem servlet that is built into writ, install it for one folder for
+reading only, serve it to a real MCP client, call a tool, and try to get out.
+It needs nothing but this program, and leaves nothing behind. With --source, the
+servlets are built from a clone of the project first, which needs Go.`,
 		Example: "  writ demo\n  writ demo --source .",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			root, err := filepath.Abs(source)
+			root, err := demoSource(source)
 			if err != nil {
 				return err
-			}
-			if _, err := os.Stat(filepath.Join(root, "servlets", "filesystem", "servlet.toml")); err != nil {
-				return usagef("%s is no clone of the project: the demo builds the servlets in it; name one with --source DIR", root)
 			}
 			dir, err := os.MkdirTemp("", "writ-demo-")
 			if err != nil {
@@ -47,14 +46,40 @@ out. It needs Go and a clone of the project, and leaves nothing behind.`,
 			return d.run(cmd.Context())
 		},
 	}
-	cmd.Flags().StringVar(&source, "source", ".", "clone of the project")
+	cmd.Flags().StringVar(&source, "source", "", "clone of the project to build the servlets from")
 	return cmd
 }
+
+// demoSource is the clone to build the servlets from; empty: those of this binary are shown.
+func demoSource(named string) (string, error) {
+	set, err := builtin.Shipped()
+	if err != nil {
+		return "", err
+	}
+	if _, err := set.Probe(); named == "" && err == nil && set.Has(demoServlet) {
+		return "", nil
+	}
+	root, err := filepath.Abs(named)
+	if err != nil {
+		return "", err
+	}
+	_, err = os.Stat(filepath.Join(root, "servlets", demoServlet, "servlet.toml"))
+	switch {
+	case err == nil:
+		return root, nil
+	case named == "":
+		return "", usagef("%s", without)
+	}
+	return "", usagef("%s is no clone of the project: --source names one", root)
+}
+
+// demoServlet is the servlet that the demonstration shows.
+const demoServlet = "filesystem"
 
 // demo is one run of the demonstration.
 type demo struct {
 	*app
-	root string // clone of the project
+	root string // clone of the project; empty: what is built in is shown
 	dir  string // throw-away folder
 	key  ed25519.PrivateKey
 	step int
@@ -66,12 +91,11 @@ func (d *demo) run(ctx context.Context) error {
 		return err
 	}
 	d.homeFlag, d.space = filepath.Join(d.dir, "home"), capabilities.DefaultSpace
-	playground := filepath.Join(d.root, "testdata", "playground")
-	filesystem, err := d.make(ctx, filepath.Join("servlets", "filesystem"))
+	playground, err := d.playground()
 	if err != nil {
 		return err
 	}
-	probe, err := d.make(ctx, filepath.Join("testdata", "probe"))
+	filesystem, probe, err := d.servlets(ctx)
 	if err != nil {
 		return err
 	}
@@ -87,9 +111,8 @@ func (d *demo) run(ctx context.Context) error {
 	}
 	d.title("What next")
 	for _, next := range [][2]string{
-		{"build servlets/filesystem -o filesystem.wasm", "build it yourself"},
-		{"install filesystem.wasm --dev --dir docs=FOLDER", "approve it for a folder of yours"},
-		{"run", "the command for your MCP client"},
+		{"install filesystem --dir docs=FOLDER", "approve it for a folder of yours"},
+		{"connect", "find your MCP clients, and connect one"},
 		{"new go NAME", "write a servlet of your own"},
 		{"--help", "everything else"},
 	} {
@@ -117,31 +140,40 @@ func (d *demo) title(format string, args ...any) {
 }
 
 // make builds and signs the servlet in a folder of the project.
-func (d *demo) make(ctx context.Context, source string) (string, error) {
+func (d *demo) make(ctx context.Context, source string) (*approval.Candidate, error) {
 	d.title("Build and sign %s", filepath.ToSlash(source))
 	file := filepath.Join(d.dir, filepath.Base(source)+".wasm")
 	made, err := toolchain.Build(ctx, toolchain.Options{Dir: filepath.Join(d.root, source), Output: file, Key: d.key, CacheDir: codeCache(d.homeFlag)})
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	built, err := readServlet(file)
+	built, err := readServlet(made.Output)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	signed, err := toolchain.Sign(built, toolchain.SignOptions{Key: d.key})
+	return d.sign(ctx, built)
+}
+
+// sign makes a servlet one of a publisher whom nobody knows.
+func (d *demo) sign(ctx context.Context, file []byte) (*approval.Candidate, error) {
+	signed, err := toolchain.Sign(file, toolchain.SignOptions{Key: d.key})
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	fmt.Fprintf(d.stdout, "   %s %s: one file, %d kB, %s, signed with a throw-away key\n", made.Name, made.Version, len(signed)/1000, counted(len(made.Tools), "tool"))
-	return file, toolchain.WriteServlet(file, signed)
+	c, err := approval.Verify(ctx, signed, "the demonstration")
+	if err == nil {
+		d.sayTaken(c, len(signed), "signed with a throw-away key")
+	}
+	return c, err
+}
+
+func (d *demo) sayTaken(c *approval.Candidate, size int, by string) {
+	m := c.Servlet.Manifest()
+	fmt.Fprintf(d.stdout, "   %s %s: one file, %d kB, %s, %s\n", m.Name, m.Version, size/1000, counted(len(m.Tools), "tool"), by)
 }
 
 // install shows the screen and answers it as a person would.
-func (d *demo) install(ctx context.Context, file string, choice approval.Choice, show bool) error {
-	c, err := approval.Read(ctx, file)
-	if err != nil {
-		return err
-	}
+func (d *demo) install(ctx context.Context, c *approval.Candidate, choice approval.Choice, show bool) error {
 	return d.withRegistry(func(reg *registry.Registry) error {
 		plan, err := approval.Propose(ctx, reg, d.caller(), c, choice)
 		if err != nil {
@@ -163,7 +195,7 @@ func (d *demo) serve(ctx context.Context, playground string) error {
 		return err
 	}
 	secret := rand.Text()
-	outside := filepath.Join(d.dir, "outside.txt")
+	outside := d.outside()
 	if err := os.WriteFile(outside, []byte(secret), 0o600); err != nil {
 		return err
 	}

@@ -4,9 +4,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/writ-run/writ/capabilities"
@@ -17,13 +21,13 @@ import (
 type prey struct {
 	secret  string // in the environment of `writ run` and in the file outside
 	outside string // path of a file outside of the folder, as a guest would write it
-	linked  string // first line of what the folder's link out points to
+	linked  string // first line of what the folder's link out points to; empty: the folder has no link
 	folder  string // the folder that was given, for reading only
 }
 
 func newPrey(secret, outside, folder string) (prey, error) {
-	wayOut, err := os.ReadFile(filepath.Join(folder, "way-out"))
-	if err != nil {
+	wayOut, err := os.ReadFile(filepath.Join(folder, wayOutName))
+	if err != nil && (runtime.GOOS != "windows" || !errors.Is(err, fs.ErrNotExist)) {
 		return prey{}, fmt.Errorf("the playground's link out: %w", err)
 	}
 	line, _, _ := strings.Cut(string(wayOut), "\n")
@@ -42,26 +46,31 @@ type attempt struct {
 // attempts are made through the well-meaning filesystem servlet, and through one that means harm.
 func attempts(p prey) []attempt {
 	read := "filesystem_read_text_file"
+	link := "/docs/" + wayOutName
 	up := "/docs/" + strings.Repeat("../", 20) + strings.TrimPrefix(p.outside, "/")
-	return []attempt{
+	all := []attempt{
 		{"read a file outside by its path", read, map[string]any{"path": p.outside}, refused},
 		{"climb out with ..", read, map[string]any{"path": up}, refused},
-		{"follow a symbolic link out", read, map[string]any{"path": "/docs/way-out"}, refused},
+		{"follow a symbolic link out", read, map[string]any{"path": link}, refused},
 		{"write where only reading was approved", "filesystem_write_file",
 			map[string]any{"path": "/docs/demo-was-here.txt", "content": "x"}, refused},
 		{"the same with plain system calls, and the environment, arguments and memory of others", "probe_loot",
 			map[string]any{
 				"control": "/docs/welcome.txt",
-				"read":    []string{p.outside, up, "/docs/way-out", "/etc/passwd", "/proc/self/environ", "/docs/../etc/passwd"},
+				"read":    []string{p.outside, up, link, "/etc/passwd", "/proc/self/environ", "/docs/../etc/passwd"},
 				"write":   []string{"/docs/demo-was-here.txt", "/demo-was-here.txt", up},
 			}, nothing},
 	}
+	if p.linked == "" { // where a person may make no links
+		all = slices.DeleteFunc(all, func(a attempt) bool { return a.args["path"] == link })
+	}
+	return all
 }
 
 // refused wants an error that shows nothing.
 func refused(p prey, answer client.Result) string {
 	for _, text := range []string{p.secret, p.linked} {
-		if bytes.Contains(answer.Raw, []byte(text)) {
+		if text != "" && bytes.Contains(answer.Raw, []byte(text)) {
 			return "the answer holds what it must not"
 		}
 	}

@@ -12,8 +12,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/writ-run/writ/capabilities"
 	"github.com/writ-run/writ/host/sandbox"
 	"github.com/writ-run/writ/registry"
+	"github.com/writ-run/writ/registry/vault"
 )
 
 // The states of a check.
@@ -25,7 +27,7 @@ const (
 
 // diagnosis is one line of what a doctor found.
 type diagnosis struct {
-	Check string `json:"check"` // home, store, audit, sandbox, servlets, clients
+	Check string `json:"check"` // home, store, audit, secrets, sandbox, servlets, clients
 	State string `json:"state"`
 	Found string `json:"found"`
 	Mend  string `json:"mend,omitempty"` // the command, or what to do
@@ -49,8 +51,9 @@ func (a *app) doctorVerb() *cobra.Command {
 		Use: "doctor", Args: takes,
 		Short: "Look for what is wrong, with the command that mends it",
 		Long: `Look for what is wrong, with the command that mends it: the home and who can
-read it, the store and the audit, how calls get their sandbox here, servlets
-that cannot answer or have expired, and entries of clients that lead elsewhere.
+read it, the store and the audit, the key of the secrets, how calls get their
+sandbox here, servlets of every space that cannot answer or have expired, and
+entries of clients that lead elsewhere. A problem makes the exit status 1.
 
 With --clients, list every MCP server in the files of the clients that Writ
 knows, its own and others: keys in plain text (never shown), programs fetched
@@ -87,13 +90,14 @@ func (d *doctor) examine(ctx context.Context) error {
 		d.add("home", noted, d.command("install FILE"), "%s does not exist yet: nothing is installed", home)
 		d.sandbox(ctx, "")
 	} else {
-		reg, err := registry.Open(home, nil)
+		reg, err := registry.Open(home, &registry.Options{Keyring: vault.SystemKeyring(d.getenv)})
 		if err != nil {
 			d.add("home", wrong, "", "%v", err)
 			d.sandbox(ctx, "")
 		} else {
 			d.home(home)
 			d.store(ctx, reg)
+			d.secrets(ctx, reg)
 			d.sandbox(ctx, codeCache(home))
 			if err := reg.Close(); err != nil {
 				return err
@@ -130,12 +134,24 @@ func (d *doctor) home(home string) {
 
 // store looks at what is recorded.
 func (d *doctor) store(ctx context.Context, reg *registry.Registry) {
-	all, err := reg.List(ctx, d.caller())
+	spaces, err := reg.Spaces(ctx, d.caller())
 	if err != nil {
 		d.add("store", wrong, "", "%v", err)
 		return
 	}
-	d.add("store", healthy, "", "%s in space %s, %d kB on disk", counted(len(all), "servlet"), d.space, folderSize(reg.Home())/1000)
+	servlets := 0
+	for _, space := range spaces {
+		all, err := reg.List(ctx, capabilities.Local(space))
+		if err != nil {
+			d.add("store", wrong, "", "space %s: %v", space, err)
+			return
+		}
+		servlets += len(all)
+	}
+	d.add("store", healthy, "", "%s in %s, %d kB on disk", counted(servlets, "servlet"), counted(len(spaces), "space"), folderSize(reg.Home())/1000)
+	for _, old := range registry.OldStores(reg.Home()) {
+		d.add("store", noted, "rm "+old, "%s is the copy that an upgrade of Writ kept", old)
+	}
 	report, err := reg.VerifyAudit(ctx)
 	switch {
 	case err != nil:

@@ -5,44 +5,72 @@ import (
 	"strings"
 	"time"
 
+	"github.com/writ-run/writ/capabilities"
 	"github.com/writ-run/writ/cmd/clients"
 	"github.com/writ-run/writ/host"
 	"github.com/writ-run/writ/host/approval"
 	"github.com/writ-run/writ/registry"
 )
 
-// servlets looks for those of the space that cannot answer, or whose publisher set an end that has
+// servlets looks, in every space, for those that cannot answer or whose publisher set an end that has
 // passed.
 func (d *doctor) servlets(ctx context.Context) error {
-	return d.withTools(ctx, func(reg *registry.Registry, _ *host.Host, all []registry.Installation, tools []host.Tool) error {
-		before := len(d.found)
-		revoked := map[string]bool{}
-		for _, in := range all {
-			if revoked[in.Alias] = in.Revoked; in.Revoked {
-				d.add("servlets", noted, d.command("grant "+in.Alias), "%s has had its grant revoked", in.Alias)
+	before := len(d.found)
+	err := d.withHost(ctx, func(reg *registry.Registry, h *host.Host) error {
+		spaces, err := reg.Spaces(ctx, d.caller())
+		for _, space := range spaces {
+			if err == nil {
+				err = d.servletsOf(ctx, reg, h, space)
 			}
 		}
-		for _, n := range notReady(tools) {
-			if revoked[n.Alias] {
-				continue
-			}
-			why, mend, _ := strings.Cut(n.Why, ". Mend it with: ")
-			d.add("servlets", wrong, mend, "%s", why)
-		}
-		for _, in := range all {
-			c, _, err := approval.Load(ctx, reg, d.caller(), in.Alias)
-			if err != nil {
-				continue // its tools are not ready, and say so
-			}
-			if end, err := time.Parse(time.RFC3339, c.Servlet.Manifest().Expires); err == nil && d.now.After(end) {
-				d.add("servlets", wrong, "a newer version from its publisher", "%s expired on %s: it still runs, and is looked after by nobody", in.Alias, end.Format(time.DateOnly))
-			}
-		}
-		if len(d.found) == before {
-			d.add("servlets", healthy, "", "all can answer")
-		}
-		return nil
+		return err
 	})
+	if err == nil && len(d.found) == before {
+		d.add("servlets", healthy, "", "all can answer")
+	}
+	return err
+}
+
+func (d *doctor) servletsOf(ctx context.Context, reg *registry.Registry, h *host.Host, space string) error {
+	there := *d.app // its commands name the space
+	there.space = space
+	all, err := reg.List(ctx, there.caller())
+	if err != nil {
+		return err
+	}
+	tools, err := h.Tools(ctx, there.caller())
+	if err != nil {
+		return err
+	}
+	add := func(state, mend, format string, args ...any) {
+		if space != capabilities.DefaultSpace {
+			format = "in space " + space + ", " + format
+		}
+		d.add("servlets", state, mend, format, args...)
+	}
+	revoked := map[string]bool{}
+	for _, in := range all {
+		if revoked[in.Alias] = in.Revoked; in.Revoked {
+			add(noted, there.command("grant "+in.Alias), "%s has had its grant revoked", in.Alias)
+		}
+	}
+	for _, n := range notReady(tools) {
+		if revoked[n.Alias] {
+			continue
+		}
+		why, mend, _ := strings.Cut(n.Why, ". Mend it with: ")
+		add(wrong, mend, "%s", why)
+	}
+	for _, in := range all {
+		c, _, err := approval.Load(ctx, reg, there.caller(), in.Alias)
+		if err != nil {
+			continue // its tools are not ready, and say so
+		}
+		if end, err := time.Parse(time.RFC3339, c.Servlet.Manifest().Expires); err == nil && d.now.After(end) {
+			add(wrong, there.command("upgrade "+in.Alias), "%s expired on %s: it still runs, and is looked after by nobody", in.Alias, end.Format(time.DateOnly))
+		}
+	}
+	return nil
 }
 
 // entries looks for entries of clients that do not lead here.

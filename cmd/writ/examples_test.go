@@ -18,7 +18,7 @@ import (
 func verbs(c *cobra.Command) []*cobra.Command {
 	var all []*cobra.Command
 	for _, sub := range c.Commands() {
-		if sub.Name() == "help" || sub.Name() == "completion" || sub.Hidden {
+		if sub.Name() == "help" || sub.Hidden {
 			continue
 		}
 		if sub.Runnable() {
@@ -69,6 +69,8 @@ var before = map[string]string{
 	"writ secret":           "writ secret key use file",
 	"writ secret rm":        "writ secret key use file && for s in default work; do writ secret set weather API_KEY --space $s < token.txt; done",
 	"writ secret key reset": "writ secret key use file",
+	"writ key rotate":       "writ key create laptop",
+	"writ key revoke":       "writ key create laptop",
 	"writ config unset":     "writ config set weather UNITS metric && writ config set weather UNITS metric --space work",
 }
 

@@ -61,7 +61,7 @@ func statusOf(err error) int {
 		return exitHost
 	case errors.As(err, &denied), isAny(err, refusals...):
 		return exitDenied
-	case errors.As(err, &usage), isAny(err, host.ErrUnknownTool, registry.ErrNotFound, registry.ErrExists, registry.ErrName):
+	case errors.As(err, &usage), isAny(err, host.ErrUnknownTool, registry.ErrNotFound, registry.ErrExists, registry.ErrName, registry.ErrKeyName):
 		return exitUsage
 	default:
 		return exitHost
@@ -73,7 +73,7 @@ var storeFailures = []error{registry.ErrLocked, registry.ErrDamaged, registry.Er
 
 // refusals are what Writ refuses although the command line is right.
 var refusals = []error{
-	approval.ErrPlanChanged, approval.ErrDanger, approval.ErrNeedsApproval,
+	approval.ErrPlanChanged, approval.ErrDanger, approval.ErrNeedsApproval, approval.ErrNotBuiltIn,
 	registry.ErrPublisher, registry.ErrRollback, registry.ErrConflict,
 	capabilities.ErrUnsigned, capabilities.ErrSignature, capabilities.ErrModule, capabilities.ErrNotGranted,
 	registry.ErrSecretsLocked,

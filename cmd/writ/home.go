@@ -14,6 +14,7 @@ import (
 
 	"github.com/writ-run/writ/host"
 	"github.com/writ-run/writ/host/mcpserver"
+	"github.com/writ-run/writ/host/metrics"
 	"github.com/writ-run/writ/host/sandbox"
 	"github.com/writ-run/writ/registry"
 	"github.com/writ-run/writ/registry/vault"
@@ -51,7 +52,7 @@ func (a *app) withRegistry(f func(*registry.Registry) error) error {
 	if err != nil {
 		return err
 	}
-	opts := registry.Options{Passphrase: a.askPassphrase()}
+	opts := registry.Options{Passphrase: a.askPassphrase(), LockTimeout: a.observed.times.Store}
 	if a.getenv != nil {
 		opts.Keyring = vault.SystemKeyring(a.getenv)
 	}
@@ -106,14 +107,27 @@ func (a *app) withTools(ctx context.Context, f func(*registry.Registry, *host.Ho
 }
 
 // withServer runs f with an MCP server over the home; its warnings go to the log.
-func (a *app) withServer(ctx context.Context, f func(*mcpserver.Server) error) error {
+func (a *app) withServer(ctx context.Context, f func(*mcpserver.Server) error, configure ...func(*registry.Registry, *mcpserver.Config) error) error {
 	a.serving = true
-	return a.withHost(ctx, func(_ *registry.Registry, h *host.Host) error {
-		s, err := mcpserver.New(mcpserver.Config{Host: h, Version: buildVersion(), Logger: a.logger()})
+	if err := a.observed.check(); err != nil {
+		return err
+	}
+	if a.observed.metricsAt != "" {
+		a.observed.set = metrics.New(host.Statuses()...)
+	}
+	return a.withHost(ctx, func(reg *registry.Registry, h *host.Host) error {
+		cfg := mcpserver.Config{Host: h, Version: buildVersion(), Logger: a.logger()}
+		for _, set := range configure {
+			if err := set(reg, &cfg); err != nil {
+				return err
+			}
+		}
+		a.watch(reg, &cfg)
+		s, err := mcpserver.New(cfg)
 		if err != nil {
 			return err
 		}
-		return f(s)
+		return a.withMetrics(ctx, reg, func() error { return f(s) })
 	})
 }
 
@@ -142,7 +156,9 @@ func (a *app) easeStart() (end func()) {
 func (a *app) withHost(ctx context.Context, f func(*registry.Registry, *host.Host) error) error {
 	defer a.easeStart()()
 	return a.withRegistry(func(reg *registry.Registry) error {
-		return a.over(ctx, reg, func(h *host.Host) error { return f(reg, h) })
+		return a.withLogs(reg.Home(), func() error {
+			return a.over(ctx, reg, func(h *host.Host) error { return f(reg, h) })
+		})
 	})
 }
 
@@ -152,7 +168,11 @@ func (a *app) over(ctx context.Context, reg *registry.Registry, f func(*host.Hos
 	if err != nil {
 		return err
 	}
-	h, err := host.New(host.Config{Registry: reg, Engine: engine, Network: a.network, Logger: a.logger(), Foresee: a.serving})
+	cfg, err := a.hostConfig(reg, engine)
+	var h *host.Host
+	if err == nil {
+		h, err = host.New(cfg)
+	}
 	if err != nil {
 		return errors.Join(err, engine.Close(context.WithoutCancel(ctx)))
 	}

@@ -15,34 +15,48 @@ import (
 	"github.com/writ-run/writ/host/approval"
 	"github.com/writ-run/writ/host/sandbox"
 	"github.com/writ-run/writ/registry"
+	"github.com/writ-run/writ/servlets/builtin"
 )
 
 func (a *app) inspectVerb() *cobra.Command {
-	return &cobra.Command{
-		Use: "inspect FILE|ALIAS", Args: takes,
+	var from sourceFlags
+	cmd := &cobra.Command{
+		Use: "inspect FILE|URL|ALIAS", Args: takes,
 		Short: "Show who signed a servlet, what it wants and what it can never do",
 		Long: `Show who signed a servlet, what it wants and what it can never do. FILE is a
-servlet file (anything with a slash or a dot); ALIAS is one that is installed.
+servlet file (anything with a slash or a dot), URL one to download as install
+does; ALIAS is one that is installed, else one that is built into writ.
 None of a file's code runs. Of an installed servlet, only what every start runs:
 its initialisation, refused every request, to tell how its calls start.`,
 		Example: "  writ inspect filesystem.wasm\n  writ inspect filesystem --json",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if looksLikeFile(args[0]) {
-				c, err := approval.Read(cmd.Context(), args[0])
-				if err != nil {
-					return usageError{err}
-				}
-				start, err := scan(cmd.Context(), c)
-				if err != nil {
-					return usageError{err}
-				}
-				return a.describe(c, nil, start)
+				return a.inspectFile(cmd.Context(), args[0], from)
 			}
 			return a.withRegistry(func(reg *registry.Registry) error {
+				_, err := reg.Lookup(cmd.Context(), a.caller(), args[0])
+				if errors.Is(err, registry.ErrNotFound) && builtIn(args[0]) {
+					return a.inspectFile(cmd.Context(), args[0], from)
+				}
 				return a.inspectInstalled(cmd.Context(), reg, args[0])
 			})
 		},
 	}
+	from.register(cmd)
+	return cmd
+}
+
+// inspectFile describes what is not installed, wherever it comes from.
+func (a *app) inspectFile(ctx context.Context, named string, from sourceFlags) error {
+	c, err := a.candidate(ctx, named, from)
+	if err != nil {
+		return err
+	}
+	start, err := scan(ctx, c)
+	if err != nil {
+		return usageError{err}
+	}
+	return a.describe(c, nil, start)
 }
 
 // scan tells how calls of a file could start, by its code alone. It leaves nothing in the home.
@@ -87,7 +101,7 @@ func (a *app) describe(c *approval.Candidate, granted *capabilities.Rights, star
 	rows := [][]string{
 		{"name", d.Name + " " + d.Version},
 		{"about", d.Description},
-		{"signed by", capabilities.Fingerprint(d.Publisher) + " (key " + d.Publisher + ")"},
+		vouching(d),
 		{"file", d.Digest},
 		{"module", fmt.Sprintf("%s, %d kB, ABI %s", d.Module.SHA256, d.Module.Size/1000, d.Module.ABI)},
 		{"issued", standing(d)},
@@ -111,7 +125,21 @@ func (a *app) describe(c *approval.Candidate, granted *capabilities.Rights, star
 	return a.printFacts(rows)
 }
 
+// vouching says who answers for a servlet.
+func vouching(d approval.Description) []string {
+	switch {
+	case d.BuiltIn:
+		return []string{"from", builtin.Source + ", by its digest"}
+	case capabilities.IsBuiltInKey(d.Publisher):
+		return []string{"from", "another version of writ, into which it was built"}
+	}
+	return []string{"signed by", capabilities.Fingerprint(d.Publisher) + " (key " + d.Publisher + ")"}
+}
+
 func standing(d approval.Description) string {
+	if capabilities.IsBuiltInKey(d.Publisher) {
+		return fmt.Sprintf("with writ, number %d", d.Seq)
+	}
 	if d.Development {
 		return "development build: installs only with --dev, in the home that built it"
 	}

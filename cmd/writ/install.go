@@ -32,11 +32,15 @@ func (f *installFlags) register(cmd *cobra.Command) {
 
 func (a *app) installVerb() *cobra.Command {
 	var f installFlags
+	var from sourceFlags
 	var connect []string
 	cmd := &cobra.Command{
-		Use: "install FILE", Args: takes,
+		Use: "install FILE|URL|NAME", Args: takes,
 		Short: "Show what a servlet wants, ask, and install what you approve",
-		Long: `Show what a servlet wants, ask, and install what you approve. On a terminal you
+		Long: `Show what a servlet wants, ask, and install what you approve. FILE is a servlet
+file; URL is downloaded: over https, or http from this machine, at most 64 MiB,
+kept in memory until its signature is verified (HTTPS_PROXY and NO_PROXY hold);
+NAME is one that is built into writ. On a terminal you
 approve by typing the servlet's name, or narrow what it gets first. Elsewhere
 nothing is asked and nothing is granted that no flag names: show the plan with
 --plan --json, then repeat the command with --approve and the plan's digest.
@@ -55,9 +59,9 @@ goes first, and "writ remove" drops what no other servlet has.`,
 			if err := checkClients(connect); err != nil {
 				return err
 			}
-			c, err := approval.Read(cmd.Context(), args[0])
+			c, err := a.candidate(cmd.Context(), args[0], from)
 			if err != nil {
-				return usageError{err}
+				return err
 			}
 			err = a.withRegistry(func(reg *registry.Registry) error {
 				d := decision{
@@ -91,6 +95,7 @@ goes first, and "writ remove" drops what no other servlet has.`,
 		},
 	}
 	f.register(cmd)
+	from.register(cmd)
 	cmd.Flags().StringSliceVar(&connect, "connect", nil, "client to connect once it is installed, by the names of writ connect")
 	cmd.Flags().StringVar(&f.as, "as", "", "name to install it under; it begins the names of its tools")
 	cmd.Flags().BoolVar(&f.dev, "dev", false, "accept a build signed with this machine's development key")
@@ -240,6 +245,10 @@ func (a *app) sayGranted(verb string, in registry.Installation) error {
 	}
 	if verb == "install" {
 		a.say("installed %s %s as %s with %s; see them with %s, let a client use them with %s", in.Name, in.Version, in.Alias, counted(len(in.Grant.Rights.Tools), "tool"), a.command("tools "+in.Alias), a.command("connect CLIENT"))
+		return nil
+	}
+	if verb == "upgrade" {
+		a.say("upgraded %s to %s %s with %s", in.Alias, in.Name, in.Version, counted(len(in.Grant.Rights.Tools), "tool"))
 		return nil
 	}
 	a.say("granted %s anew: %s", in.Alias, counted(len(in.Grant.Rights.Tools), "tool"))

@@ -11,6 +11,7 @@ import (
 	"github.com/writ-run/writ/host"
 	"github.com/writ-run/writ/host/sandbox"
 	"github.com/writ-run/writ/registry"
+	"github.com/writ-run/writ/servlets/builtin"
 )
 
 // listed is one row of `writ list --json`.
@@ -22,6 +23,7 @@ type listed struct {
 	Digest      string    `json:"digest"`
 	Source      string    `json:"source"`
 	Development bool      `json:"development,omitempty"`
+	BuiltIn     bool      `json:"built_in,omitempty"`
 	Revoked     bool      `json:"revoked,omitempty"`
 	Installed   time.Time `json:"installed"`
 	Tools       []string  `json:"tools"`
@@ -31,11 +33,18 @@ type listed struct {
 }
 
 func (a *app) listVerb() *cobra.Command {
-	return &cobra.Command{
+	var inventory bool
+	cmd := &cobra.Command{
 		Use: "list", Aliases: []string{"ls"}, Args: takes,
-		Short:   "List the installed servlets",
-		Example: "  writ list\n  writ list --json",
+		Short: "List the installed servlets",
+		Long: `List the installed servlets of the space. With --inventory, those of every space
+(or of the one that --space names): who signed each, when, when it was called
+last as the audit tells, and which folders, sites and secrets it holds.`,
+		Example: "  writ list\n  writ list --inventory --json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if inventory {
+				return a.inventory(cmd.Context(), cmd.Flags().Changed("space"))
+			}
 			return a.withTools(cmd.Context(), func(_ *registry.Registry, h *host.Host, all []registry.Installation, tools []host.Tool) error {
 				why := map[string]string{}
 				for _, n := range notReady(tools) {
@@ -44,7 +53,7 @@ func (a *app) listVerb() *cobra.Command {
 				out := make([]listed, 0, len(all))
 				for _, in := range all {
 					out = append(out, listed{in.Alias, in.Name, in.Version, in.Publisher, in.Digest, in.Source,
-						in.Development, in.Revoked, in.Installed, append([]string{}, in.Grant.Rights.Tools...), why[in.Alias], remembered(h, in)})
+						in.Development, capabilities.IsBuiltInKey(in.Publisher), in.Revoked, in.Installed, append([]string{}, in.Grant.Rights.Tools...), why[in.Alias], remembered(h, in)})
 				}
 				if a.json {
 					return a.printJSON(map[string]any{"servlets": out})
@@ -57,6 +66,17 @@ func (a *app) listVerb() *cobra.Command {
 			})
 		},
 	}
+	cmd.Flags().BoolVar(&inventory, "inventory", false, "who signed each servlet of every space, when it was used last, and what it holds")
+	return cmd
+}
+
+// signedBy is what a list shows of the key of an installed servlet. No file gets to be installed with
+// the key of built-in ones that was not built in.
+func signedBy(keyID string) string {
+	if capabilities.IsBuiltInKey(keyID) {
+		return builtin.Source
+	}
+	return capabilities.Fingerprint(keyID)
 }
 
 func remembered(h *host.Host, in registry.Installation) *sandbox.Start {
@@ -87,7 +107,7 @@ func listRows(all []listed) (header string, rows [][]string) {
 		if l.Development {
 			state += ", development"
 		}
-		row := []string{l.Alias, l.Name, l.Version, capabilities.Fingerprint(l.Publisher), fmt.Sprint(len(l.Tools))}
+		row := []string{l.Alias, l.Name, l.Version, signedBy(l.Publisher), fmt.Sprint(len(l.Tools))}
 		if starts {
 			rung := "-"
 			if l.Start != nil {

@@ -39,8 +39,9 @@ type app struct {
 	passphraseFD string
 	passphrases  *os.File // the same, opened
 
-	serving bool // warnings go to the log
-	began   bool // a verb's own code was reached: errors before that are usage
+	serving  bool // warnings go to the log
+	observed observed
+	began    bool // a verb's own code was reached: errors before that are usage
 }
 
 // run executes one command line and returns its exit status.
@@ -52,6 +53,10 @@ func run(args []string, a *app) int {
 	context.AfterFunc(ctx, stop)
 	root := a.root()
 	root.SetArgs(args)
+	if len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) {
+		root.InitDefaultHelpCmd()
+		a.complete(root)
+	}
 	verb, err := root.ExecuteContextC(ctx)
 	if err != nil && !a.began {
 		err = explain(root, verb, args, err)
@@ -98,9 +103,9 @@ touch nothing else.
 		&cobra.Group{ID: "write", Title: "Write servlets:"},
 	)
 	for group, verbs := range map[string][]*cobra.Command{
-		"use":   {a.installVerb(), a.inspectVerb(), a.listVerb(), a.toolsVerb(), a.callVerb(), a.removeVerb(), a.grantVerb(), a.revokeVerb(), a.configVerb(), a.secretVerb()},
-		"serve": {a.connectVerb(), a.runVerb(), a.serveVerb()},
-		"look":  {a.auditVerb(), a.statusVerb(), a.doctorVerb(), a.versionVerb(), a.demoVerb()},
+		"use":   {a.searchVerb(), a.installVerb(), a.inspectVerb(), a.listVerb(), a.toolsVerb(), a.callVerb(), a.removeVerb(), a.outdatedVerb(), a.upgradeVerb(), a.grantVerb(), a.revokeVerb(), a.configVerb(), a.secretVerb()},
+		"serve": {a.connectVerb(), a.runVerb(), a.serveVerb(), a.keyVerb()},
+		"look":  {a.auditVerb(), a.logsVerb(), a.statusVerb(), a.doctorVerb(), a.versionVerb(), a.demoVerb(), a.completionVerb(), a.uninstallVerb()},
 		"write": {a.newVerb(), a.buildVerb(), a.testVerb(), a.keygenVerb(), a.signVerb()},
 	} {
 		for _, v := range verbs {
@@ -108,7 +113,7 @@ touch nothing else.
 			root.AddCommand(v)
 		}
 	}
-	root.AddCommand(a.compileVerb())
+	root.AddCommand(a.compileVerb(), a.manVerb())
 	root.SetHelpCommandGroupID("look")
 	root.SetHelpCommand(a.helpVerb(root))
 	return root

@@ -87,17 +87,12 @@ func (a *app) command(words string) string {
 	return "`writ " + words + "`"
 }
 
-// logger writes the host's log to standard error as text. Commands that answer a person say what went
-// wrong in their own one line; servers log warnings, and WRIT_LOG=debug shows all to everyone.
+// logger is the host's log.
 func (a *app) logger() *slog.Logger {
-	level := slog.LevelError + 1
-	if a.serving {
-		level = slog.LevelWarn
+	if a.observed.log != nil {
+		return a.observed.log
 	}
-	if a.getenv("WRIT_LOG") == "debug" {
-		level = slog.LevelDebug
-	}
-	return slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: level}))
+	return slog.New(a.terminalLog())
 }
 
 // interactive says whether a person can be asked: both ends are a terminal.

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/writ-run/writ/capabilities"
 )
 
 // terminal is a pseudo-terminal with a program on its other end.
@@ -235,4 +238,51 @@ func TestInstallAsksForSecrets(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.exits(exitUsage)
+}
+
+// A person sees how far a download is, and approves an upgrade on a screen that says what changes.
+func TestAPersonUpgradesFromAServer(t *testing.T) {
+	home, served := filepath.Join(t.TempDir(), "home"), t.TempDir()
+	release := func(version string, seq uint64, text string) {
+		t.Helper()
+		m := capabilities.Manifest{Name: "acme/hello", Version: version, Seq: seq, Description: text}
+		if err := writeRelease(filepath.Join(served, "hello.wasm"), m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := httptest.NewServer(fileServer(served, nil))
+	defer s.Close()
+	release("1.0.0", 1, "Says hello.")
+	p := openTerminal(t, "", home, "install", s.URL+"/hello.wasm")
+	p.expect("downloading hello.wasm  [####################] 100 %")
+	p.expect("\r")
+	p.expect(prompt)
+	p.send("acme/hello")
+	p.exits(exitOK)
+
+	release("1.1.0", 2, "Says more.")
+	p = openTerminal(t, "", home, "upgrade", "hello")
+	p.expect("downloading hello.wasm")
+	p.expect("Upgrade hello from 1.0.0 (number 1) to 1.1.0 (number 2).")
+	p.expect("CHANGED text for your AI")
+	p.expect(prompt)
+	p.send("d")
+	p.expect("Says more.")
+	p.expect("until now it was")
+	p.expect("Says hello.")
+	p.expect(prompt)
+	p.send("n")
+	p.exits(exitDenied)
+	if !strings.Contains(installed(t, home), `"version": "1.0.0"`) {
+		t.Error("refused, and upgraded")
+	}
+
+	p = openTerminal(t, "", home, "upgrade", "--all")
+	p.expect(prompt)
+	p.send("acme/hello")
+	p.expect("upgraded hello from 1.0.0 to 1.1.0")
+	p.exits(exitOK)
+	if !strings.Contains(installed(t, home), `"version": "1.1.0"`) {
+		t.Error("approved, and not upgraded")
+	}
 }

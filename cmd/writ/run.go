@@ -9,7 +9,7 @@ import (
 )
 
 func (a *app) runVerb() *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use: "run", Args: takes,
 		Short: "Serve one MCP client on standard input and output",
 		Long: `Serve one MCP client on standard input and output. This is what a client's
@@ -24,6 +24,8 @@ configuration starts; it ends when the client closes its end.`,
 			})
 		},
 	}
+	a.observed.register(cmd.Flags())
+	return cmd
 }
 
 // nopCloser keeps standard output open for whoever owns it.

@@ -35,6 +35,9 @@ func TestScripts(t *testing.T) {
 			"nobody":   asNobody,
 			"hold":     hold,
 			"approve":  approve,
+			"carrying": carry,
+			"publish":  publish,
+			"files":    files,
 		},
 	})
 }
@@ -69,6 +72,11 @@ func setupScript(env *testscript.Env) error {
 	env.Setenv("WEATHER", built.weather)
 	env.Setenv("SMALL", built.small)
 	env.Setenv("KEY", built.key)
+	homes, err := filepath.Abs("../../registry/testdata/homes")
+	if err != nil {
+		return err
+	}
+	env.Setenv("HOMES", homes)
 	if err := warm(filepath.Join(env.WorkDir, "home")); err != nil {
 		return err
 	}
@@ -162,6 +170,13 @@ func approve(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(ts.Exec("writ", append(install, "--plan", "--json")...))
 	field(ts, false, []string{"DIGEST", "digest"})
 	exitStatus(ts, false, append([]string{args[0], "writ"}, append(install, "--approve", ts.Getenv("DIGEST"))...))
+}
+
+// carry sets $CARRYING to a folder with a writ that has servlets built in.
+func carry(ts *testscript.TestScript, _ bool, _ []string) {
+	dir, err := carrying()
+	ts.Check(err)
+	ts.Setenv("CARRYING", dir)
 }
 
 // nobody N ARGS... runs writ as a user who owns the home but may not write it, and must exit with N.
