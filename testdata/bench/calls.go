@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os/exec"
 	"runtime"
+	"strconv"
 	"strings"
 	"time"
 
@@ -96,26 +97,46 @@ func (b *bench) spawned() (sampler, error) {
 // throughput is how many calls end in a second, by one caller and by two at a time.
 func (b *bench) throughput() error {
 	rows, err := b.rows(b.wanted("throughput/"), func(p promise) (sampler, error) {
-		callers := 1
-		if strings.HasSuffix(p.name, "/2") {
-			callers = 2
+		path, number, _ := strings.Cut(strings.TrimPrefix(p.name, "throughput/"), "/")
+		callers, err := strconv.Atoi(number)
+		if err != nil {
+			return nil, err
 		}
 		if callers > runtime.GOMAXPROCS(0) {
 			return nil, leftOut("it needs two processors")
 		}
-		if _, err := b.whole("go"); err != nil {
-			return nil, err
-		}
-		made, err := b.product()
+		call, err := b.repeated(path)
 		if err != nil {
 			return nil, err
 		}
-		return func(first, _ int) ([]float64, error) { return made.rate(callers, b.window()) }, nil
+		return func(first, _ int) ([]float64, error) { return rate(call, callers, b.window()) }, nil
 	})
 	if err != nil {
 		return err
 	}
 	return b.interleave(15, rows)
+}
+
+// repeated is a call of Go that several callers can make at a time: in fresh sandboxes, or through the
+// whole product.
+func (b *bench) repeated(path string) (func(i int) ([]byte, error), error) {
+	if path == "call" {
+		if _, err := b.whole("go"); err != nil {
+			return nil, err
+		}
+		made, err := b.product()
+		return func(i int) ([]byte, error) { return made.call("go", job.Arguments(job.Sum, i)) }, err
+	}
+	g, err := b.guest(path)
+	if err != nil {
+		return nil, err
+	}
+	code, err := b.code(image.Scan, g.module)
+	if err != nil {
+		return nil, err
+	}
+	call, err := b.behindGuard(code, g)
+	return func(i int) ([]byte, error) { return call(job.Request(job.Sum, i)) }, err
 }
 
 // window is how long calls are counted.
@@ -127,17 +148,17 @@ func (b *bench) window() time.Duration {
 }
 
 // rate counts the calls of so many callers for a while.
-func (p *product) rate(callers int, window time.Duration) ([]float64, error) {
+func rate(call func(i int) ([]byte, error), callers int, window time.Duration) ([]float64, error) {
 	counts, errs := make([]int, callers), make(chan error, callers)
 	start := time.Now()
 	for k := range callers {
 		go func() {
 			errs <- func() error {
 				for i := 0; time.Since(start) < window; i++ {
-					call := i*callers + k
-					out, err := p.call("go", job.Arguments(job.Sum, call))
+					number := i*callers + k
+					out, err := call(number)
 					if err == nil {
-						err = job.Check(out, call)
+						err = job.Check(out, number)
 					}
 					if err != nil {
 						return err

@@ -30,8 +30,8 @@ func (b *bench) protocol() error {
 		return err
 	}
 	commands := map[string]*exec.Cmd{
-		"stdio/call": exec.Command(b.writ, "--home", home, "run"), "stdio/floor": exec.Command(floor),
-		"http/call":  exec.Command(b.writ, "--home", home, "serve", "--listen", "127.0.0.1:0"),
+		"stdio/call": exec.Command(b.writ, "--home", home, "run", "--rate", "off"), "stdio/floor": exec.Command(floor),
+		"http/call":  exec.Command(b.writ, "--home", home, "serve", "--listen", "127.0.0.1:0", "--rate", "off"),
 		"http/floor": exec.Command(floor, "-listen", "127.0.0.1:0"),
 	}
 	rows, err := b.rows(promises, func(p promise) (sampler, error) {

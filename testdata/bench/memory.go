@@ -83,7 +83,7 @@ func (b *bench) restart() error {
 		}
 		return func(first, _ int) ([]float64, error) {
 			start := time.Now()
-			c, err := client.Stdio(b.ctx, exec.Command(b.writ, "--home", home, "run"))
+			c, err := client.Stdio(b.ctx, exec.Command(b.writ, "--home", home, "run", "--rate", "off"))
 			if err != nil {
 				return nil, err
 			}
@@ -128,7 +128,7 @@ func (b *bench) residentAfter(servlets, calls int, prefix string, home func() (s
 		return nil, err
 	}
 	return func(first, _ int) ([]float64, error) {
-		cmd := exec.Command(b.writ, "--home", dir, "run")
+		cmd := exec.Command(b.writ, "--home", dir, "run", "--rate", "off")
 		c, err := client.Stdio(b.ctx, cmd)
 		if err != nil {
 			return nil, err

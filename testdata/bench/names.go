@@ -18,7 +18,8 @@ type promise struct {
 // system call helps to find the changed pages: what macOS, Windows and old kernels have.
 //
 // call is that with everything around it, through Host.CallTool: lookup, policy, argument check, audit
-// record before and after, and the check of the result. throughput counts such calls.
+// record before and after, and the check of the result. throughput/go counts calls like fresh, throughput/call those like call, by
+// one caller and by two at a time.
 //
 // Yardsticks: same is the same metered code in one instance that is never made fresh; plain is the
 // module as it is in a new instance of the runtime, initialised for the call, which nothing can
@@ -35,6 +36,7 @@ var promised = []promise{
 	{"spawn/go", "us", 5},
 
 	{"throughput/go/1", "1/s", 1}, {"throughput/go/2", "1/s", 1},
+	{"throughput/call/1", "1/s", 1}, {"throughput/call/2", "1/s", 1},
 
 	{"fuel/sha256", "%", 12}, {"fuel/json", "%", 12}, {"fuel/regexp", "%", 12}, {"fuel/sort", "%", 12}, {"fuel/mandelbrot", "%", 12},
 	{"fuel/geomean", "%", 1}, {"fuel/worst", "%", 1},

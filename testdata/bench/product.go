@@ -87,7 +87,7 @@ func openProduct(ctx context.Context, home, cache string) (*product, error) {
 	if err != nil {
 		return nil, err
 	}
-	h, err := host.New(host.Config{Registry: reg, Engine: engine})
+	h, err := host.New(host.Config{Registry: reg, Engine: engine, Rate: host.Rate{Off: true}})
 	return &product{reg, engine, h}, err
 }
 
