@@ -29,7 +29,7 @@ const tooDeepText = "the servlet ended because its nested calls wanted more than
 var reentrancy = attack.Row{
 	ID:      "A9",
 	Title:   "recursion through host functions, as deep as it goes; a host that calls the guest it serves",
-	Mutants: []string{"meter-depth", "meter-depth-frames"},
+	Mutants: []string{"meter-depth", "meter-depth-frames", "stack-limit", "trap-reported"},
 	Run: func(r *attack.Report) {
 		for _, way := range target.Ways(r) {
 			r.Variant("a host that calls the servlet again, "+string(way), func() error { return nested(way) })

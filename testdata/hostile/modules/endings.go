@@ -18,6 +18,7 @@ var endings = attack.Row{
 	Title: "endings that look like a success: proc_exit(0), a trap after the answer, no answer, strange results",
 	Mutants: []string{
 		"exit-ends", "trap-reported", "trap-worded", "fault-without-output", "output-required", "output-limit", "result-known",
+		"meter-start", "output-bytes", "stack-limit",
 	},
 	Run: func(r *attack.Report) {
 		for name, e := range ends() {

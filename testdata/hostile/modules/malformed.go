@@ -24,6 +24,7 @@ var malformed = attack.Row{
 		"gate-type-index", "gate-export-index", "gate-export-once", "gate-start-index", "gate-start-type", "gate-mutability",
 		"gate-element-form", "gate-data-form", "gate-constants", "gate-body-end", "gate-limits-order", "gate-valid", "gate-memory-count",
 		"gate-segment-memory", "gate-element-kind",
+		"gate-custom-sections", "gate-elements", "gate-exports", "gate-functions", "gate-globals", "gate-import-count", "gate-local-runs", "gate-memories", "gate-module-size", "gate-name-escaped", "gate-name-length", "gate-segments", "gate-tables", "gate-types", "gate-values", "meter-start",
 	},
 	Run: func(r *attack.Report) {
 		whole := everything()
@@ -246,7 +247,7 @@ func liesAndDisorder() map[string]refusal {
 		1: "type section at byte N: types: found 4294967295, limit 20000", 2: "import section at byte N: imports: found 4294967295, limit 1000",
 		3: "function section at byte N: functions: found 4294967295, limit 50000", 4: "table section at byte N: tables: found 4294967295, limit 1",
 		5: "memory section at byte N: memories: found 4294967295, limit 1", 6: "global section at byte N: globals: found 4294967295, limit 10000",
-		7: "export section at byte N: exports: found 4294967295, limit 10000", 9: "element section at byte N: element segments: found 4294967295, limit 500000",
+		7: "export section at byte N: exports: found 4294967295, limit 10000", 9: "element section at byte N: element segments: found 4294967295, limit 10000",
 		10: "code section at byte N: function bodies: found 4294967295, limit 50000", 11: "data section at byte N: data segments: found 4294967295, limit 500000",
 	} {
 		list[fmt.Sprintf("a count of 2^32-1 in section %d", section)] = refusal{c, raw(w.Section(section, huge))}
@@ -255,7 +256,7 @@ func liesAndDisorder() map[string]refusal {
 		"parameters":            {"type section at byte N: parameters: found 4294967295, limit 1000", raw(w.Section(1, append([]byte{1, 0x60}, huge...)))},
 		"results":               {"type section at byte N: results: found 4294967295, limit 1000", raw(w.Section(1, append([]byte{1, 0x60, 0}, huge...)))},
 		"bytes of a name":       {"import section at byte N: name: found 4294967295 bytes, limit 1024", raw(w.Section(2, append([]byte{1}, huge...)))},
-		"items of a segment":    {"element section at byte N: items of element segments: found 4294967295, limit 200000", raw(w.Section(9, w.Code([]byte{1, 0}, w.I32(0), []byte{0x0b}, huge)))},
+		"items of a segment":    {"element section at byte N: items of element segments: found 4294967295, limit 65536", raw(w.Section(9, w.Code([]byte{1, 0}, w.I32(0), []byte{0x0b}, huge)))},
 		"runs of locals":        {"code section function body 0 at byte N: runs of locals: found 4294967295, limit 10000", raw(w.Section(10, append([]byte{1, 5}, huge...)))},
 		"targets of a switch":   {"code section function body 0 at byte N: targets of br_table: found 4294967295, limit 2147483648", with(func(m *w.Module) { m.Func("", "", "", append([]byte{0x0e}, huge...)) })},
 		"types of a select":     {"code section function body 0 at byte N: types of select: found 4294967295, limit 1000", with(func(m *w.Module) { m.Func("", "", "", append([]byte{0x1c}, huge...)) })},

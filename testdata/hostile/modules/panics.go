@@ -23,6 +23,7 @@ var panics = attack.Row{
 	Mutants: []string{
 		"panic-in-call", "panic-in-operation", "panic-in-run", "panic-in-request", "http-headers-counted", "http-headers-paired", "http-head-size", "json-unknown", "json-folded",
 		"guard-answer-header", "operation-size",
+		"fault-without-output", "trap-reported",
 	},
 	Run: func(r *attack.Report) {
 		for _, way := range target.Ways(r) {

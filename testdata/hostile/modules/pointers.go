@@ -22,6 +22,7 @@ var pointers = attack.Row{
 	Mutants: []string{
 		"pointer-bounds", "pointer-table", "pointer-offset", "pointer-path", "pointer-path-text", "pointer-path-null",
 		"pointer-iovecs", "pointer-subscriptions", "pointer-operations",
+		"descriptors-per-call", "random-fresh", "trap-reported",
 	},
 	Run: func(r *attack.Report) {
 		for _, f := range target.Functions {
@@ -167,13 +168,14 @@ var edges = map[string][]edge{
 	"fd_readdir":            {fits(0, 3, end-64, 64, 0, 0), bad(3, end-64, 65, 0, 0), bad(3, 0, 64, 0, end-3)},
 	"path_open":             {fits(0, 3, 0, 0, 1, 0, 2, 0, 0, end-4), bad(3, 0, 0, 1, 0, 2, 0, 0, end-3), bad(3, 0, end, 1, 0, 2, 0, 0, 0), bad(3, 0, 0, most, 1, 64, 0, 0, 0)},
 	"path_readlink":         {fits(0, 3, 0, 1, end-18, 18, 2048), bad(3, 0, 1, end-18, 19, 2048), bad(3, 0, 1, 0, 8, end-3), fits(37, 3, 2, 4097, 0, 8, 2048), fits(44, 3, 0, 0, 0, 8, 2048)},
-	"path_create_directory": {fits(0, 3, 0, 1), bad(3, end, 1), fits(28, 3, 0, 2), fits(28, 3, 8, 1), fits(28, 3, 0, 4096), fits(37, 3, 0, 4097), bad(3, 0, most)},
+	"path_create_directory": {fits(0, 3, 0, 1), bad(3, end, 1), fits(28, 3, 0, 2), fits(28, 3|0xff<<32, target.ArgumentsAt+4, 1), fits(28, 3, 8, 1), fits(28, 3, 0, 4096), fits(37, 3, 0, 4097), bad(3, 0, most)},
 	"path_rename":           {fits(0, 3, 0, 1, 3, 0, 1), bad(3, 0, 1, 3, end, 1), fits(28, 3, 0, 1, 3, 0, 2)},
 	"path_symlink":          {fits(63, 0, 1, 3, 0, 1), bad(0, 1, 3, end, 1), bad(end, 1, 3, 0, 1)},
 	"path_link":             {fits(63, 3, 0, 0, 1, 3, 0, 1), bad(3, 0, end, 1, 3, 0, 1), bad(3, 0, 0, 1, 3, most, 1)},
 	"op_wait":               {fits(-3, end-256, 64, 0), bad(end-252, 64, 0), bad(0, 1<<30, 0), bad(4, 0x4000_0001, 0), fits(-2, 0, 65, 0), fits(-2, 0, 0, most<<32)},
 	"op_read":               {fits(-3, 1, 0, 0, end-4, 4), bad(1, 0, 0, end-4, 5), bad(1, 0, 0, 0, most)},
 	"http_start":            {fits(-2, 0, 1, end, 0), bad(0, 1, end, 1), bad(0, most, 0, 0), bad(end, 1, 0, 0)},
+	"web_start":             {fits(-2, 0, 1, end, 0), bad(0, 1, end, 1), bad(0, most, 0, 0), bad(end, 1, 0, 0)},
 	"poll_oneoff":           {fits(0, 0, 100, 1, end-4), bad(0, 100, 1, end-3), bad(end-47, 0, 1, 0), bad(0, end-31, 1, 0), bad(0, 0, 0x0555_5556, 0), fits(28, 0, 0, 0, 0), fits(28, 0, 0, 1025, 2048)},
 	"kv_start":              {fits(-7, 0, 1, 0, 0), bad(0, 1, end, 1)},
 	"elicit_start":          {fits(-7, 0, 1), bad(0, most)},
@@ -270,7 +272,7 @@ func textOverwritten(way target.Way) error {
 var results = attack.Row{
 	ID:      "A10",
 	Title:   "nowhere for a result to go: address 0, one place for two, over the request itself, beyond the end, negative",
-	Mutants: []string{"pointer-bounds"},
+	Mutants: []string{"pointer-bounds", "trap-reported"},
 	Run: func(r *attack.Report) {
 		for _, way := range target.Ways(r) {
 			for name, c := range map[string]struct {

@@ -21,6 +21,7 @@ var residue = attack.Row{
 	Mutants: []string{
 		"reset-memory", "reset-globals", "reset-grown", "rung-tables", "rung-passive", "notice-tables", "notice-segments", "capture-tables", "capture-folders",
 		"descriptors-per-call", "meter-refuel", "meter-loop",
+		"exit-ends", "gate-module-size", "stack-limit",
 	},
 	Run: func(r *attack.Report) {
 		rounds := 10
@@ -202,6 +203,10 @@ func counters() map[string][]byte {
 		"a data segment that was dropped": count(func(m *w.Module) []byte {
 			m.Passive([]byte{1, 0, 0, 0})
 			return w.Code(w.I32(128), w.I32(0), w.I32(4), w.Init(0), []byte{0xfc, 9, 0}, w.I32(128), w.Load32())
+		}),
+		"a data segment that is dropped and never read": count(func(m *w.Module) []byte {
+			m.Passive([]byte{1})
+			return w.Code([]byte{0xfc, 9, 0}, w.I32(1))
 		}),
 		"a table that initialisation changes": count(func(m *w.Module) []byte {
 			one := m.Func("", "", "i", w.I32(1))

@@ -14,8 +14,9 @@ var sizes = attack.Row{
 	Title: "modules that take a compiler minutes or gigabytes: too many, too long, too deep, too wide, too much in sum",
 	Mutants: []string{
 		"gate-module-size", "gate-types", "gate-values", "gate-import-count", "gate-local-runs", "gate-globals", "gate-exports", "gate-segments",
-		"gate-elements", "gate-name-length", "gate-functions", "gate-body", "gate-locals", "gate-all-locals", "gate-nesting", "gate-targets",
+		"gate-kept", "gate-all-values", "gate-elements", "gate-name-length", "gate-functions", "gate-body", "gate-locals", "gate-all-locals", "gate-nesting", "gate-targets",
 		"gate-blocks", "gate-frame", "gate-references", "gate-products", "gate-reloads", "gate-weight", "gate-effort",
+		"gate-bytes-left", "gate-vector-limit", "meter-depth-frames",
 	},
 	Run: func(r *attack.Report) {
 		for name, c := range oversized() {
@@ -77,18 +78,23 @@ func oversized() map[string]refusal {
 		"10,001 runs of locals": {inBody + "runs of locals: found 10001, limit 10000", with(func(m *w.Module) {
 			m.FuncLocals("", "", "", w.Code(w.U32(10_001), bytes.Repeat([]byte{1, 0x7f}, 10_001)))
 		})},
-		"10,001 globals":                {"global section at byte N: globals: found 10001, limit 10000", repeated(10_001, global)},
-		"10,001 exports":                {"export section at byte N: exports: found 10001, limit 10000", raw(vector(7, 10_001, 0, 0, 0))},
-		"500,001 data segments":         {"data section at byte N: data segments: found 500001, limit 500000", raw(vector(11, 500_001, 1, 0))},
-		"500,001 element segments":      {"element section at byte N: element segments: found 500001, limit 500000", raw(vector(9, 500_001, 1, 0, 0))},
-		"200,001 elements":              {"element section at byte N: items of element segments: found 200001, limit 200000", raw(w.Section(9, w.Code([]byte{1, 1, 0}, w.U32(200_001), make([]byte, 200_001))))},
-		"200,001 elements in two parts": {"element section at byte N: items of element segments: found 100001, limit 100000", raw(w.Section(9, w.Code([]byte{2, 1, 0}, w.U32(100_000), make([]byte, 100_000), []byte{1, 0}, w.U32(100_001), make([]byte, 100_001))))},
-		"a name of 1,025 bytes":         {"export section at byte N: name: found 1025 bytes, limit 1024", with(func(m *w.Module) { m.Func(strings.Repeat("x", 1025), "", "") })},
-		"50,001 functions":              {"function section at byte N: functions: found 50001, limit 50000", raw(typeSection, vector(3, 50_001, 0))},
-		"a million functions":           {"function section at byte N: functions: found 1000000, limit 50000", raw(typeSection, vector(3, 1_000_000, 0))},
-		"a body of 1 MiB and a byte":    {"code section at byte N: function body 0: found 1048577 bytes, limit 1048576", body(bytes.Repeat(nop, 1<<20-1))},
-		"10,001 locals":                 {inBody + "locals: found 10001, limit 10000", with(func(m *w.Module) { m.FuncLocals("", "", "", locals(10_001)) })},
-		"100 million locals":            {inBody + "locals: found 100000000, limit 10000", with(func(m *w.Module) { m.FuncLocals("", "", "", locals(100_000_000)) })},
+		"10,001 globals":        {"global section at byte N: globals: found 10001, limit 10000", repeated(10_001, global)},
+		"10,001 exports":        {"export section at byte N: exports: found 10001, limit 10000", raw(vector(7, 10_001, 0, 0, 0))},
+		"500,001 data segments": {"data section at byte N: data segments: found 500001, limit 500000", raw(vector(11, 500_001, 1, 0))},
+		"10,001 data segments and memory.init": {"data segments of a module that has memory.init or data.drop: found 10001, limit 10000", with(func(m *w.Module) {
+			repeat(10_001, func() { m.Passive(nil) })
+			m.Func("", "", "", w.I32(0), w.I32(0), w.I32(0), w.Init(0))
+		})},
+		"201,000 parameters of all types": {"type section at byte N: parameters and results of all types so far: found 201000, limit 200000", raw(vector(1, 201, w.Code([]byte{0x60}, w.U32(1000), bytes.Repeat([]byte{0x7f}, 1000), []byte{0})...))},
+		"10,001 element segments":         {"element section at byte N: element segments: found 10001, limit 10000", raw(vector(9, 10_001, 1, 0, 0))},
+		"65,537 elements":                 {"element section at byte N: items of element segments: found 65537, limit 65536", raw(w.Section(9, w.Code([]byte{1, 1, 0}, w.U32(65_537), make([]byte, 65_537))))},
+		"65,537 elements in two parts":    {"element section at byte N: items of element segments: found 32769, limit 32768", raw(w.Section(9, w.Code([]byte{2, 1, 0}, w.U32(32_768), make([]byte, 32_768), []byte{1, 0}, w.U32(32_769), make([]byte, 32_769))))},
+		"a name of 1,025 bytes":           {"export section at byte N: name: found 1025 bytes, limit 1024", with(func(m *w.Module) { m.Func(strings.Repeat("x", 1025), "", "") })},
+		"50,001 functions":                {"function section at byte N: functions: found 50001, limit 50000", raw(typeSection, vector(3, 50_001, 0))},
+		"a million functions":             {"function section at byte N: functions: found 1000000, limit 50000", raw(typeSection, vector(3, 1_000_000, 0))},
+		"a body of 1 MiB and a byte":      {"code section at byte N: function body 0: found 1048577 bytes, limit 1048576", body(bytes.Repeat(nop, 1<<20-1))},
+		"10,001 locals":                   {inBody + "locals: found 10001, limit 10000", with(func(m *w.Module) { m.FuncLocals("", "", "", locals(10_001)) })},
+		"100 million locals":              {inBody + "locals: found 100000000, limit 10000", with(func(m *w.Module) { m.FuncLocals("", "", "", locals(100_000_000)) })},
 		"2^32-1 locals twice": {inBody + "locals: found 4294967295, limit 10000", with(func(m *w.Module) {
 			m.FuncLocals("", "", "", w.Code([]byte{2}, locals(1<<32 - 1)[1:], locals(1<<32 - 1)[1:]))
 		})},

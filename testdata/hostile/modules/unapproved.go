@@ -20,7 +20,7 @@ import (
 var unapproved = attack.Row{
 	ID:      "A5",
 	Title:   "endless loops in start, _initialize, _start, warm-up and describe: whoever runs them before the approval hangs",
-	Mutants: []string{"compile-runs-nothing", "meter-start", "command-never-started", "meter-refuel", "meter-loop"},
+	Mutants: []string{"compile-runs-nothing", "meter-start", "command-never-started", "meter-refuel", "meter-loop", "trap-reported"},
 	Run: func(r *attack.Report) {
 		for _, moment := range []string{"start", "_initialize", "_start", "servlet_warm", "servlet_describe"} {
 			r.Variant(moment+", from inspect to install", func() error { return soon(func() error { return approve(endless(moment)) }) })

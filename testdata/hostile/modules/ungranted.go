@@ -23,6 +23,7 @@ var ungranted = attack.Row{
 	Mutants: []string{
 		"admit-kind", "admit-abi", "denied-config", "denied-open", "refused-http", "refused-reserved",
 		"describe-denied", "warm-denied", "init-denied", "guard-http-granted", "guard-config-declared", "guard-folder-granted",
+		"meter-start",
 	},
 	Run: func(r *attack.Report) {
 		unrequested(r)
@@ -262,10 +263,13 @@ func fetchRefused(up *target.Upstream, p capabilities.Policy, head string, want 
 }
 
 // fetcher starts an exchange with its input as head, waits for it, and answers its status and its error text.
-func fetcher() []byte {
+func fetcher() []byte { return starter("http_start") }
+
+// starter is a fetcher by another function.
+func starter(name string) []byte {
 	m := &w.Module{}
 	length, read, write := target.Import(m, "input_len"), target.Import(m, "input_read"), target.Import(m, "output_write")
-	start, wait, status := target.Import(m, "http_start"), target.Import(m, "op_wait"), target.Import(m, "op_status")
+	start, wait, status := target.Import(m, name), target.Import(m, "op_wait"), target.Import(m, "op_status")
 	part := target.Import(m, "op_read")
 	const op, result, input, text = 0, 8, 1024, 60 << 10
 	i := w.I32

@@ -16,6 +16,7 @@ var unpaid = attack.Row{
 	Title: "work that is not paid for: bulk operations of any length, growth, a loop that goes on when the budget is used up",
 	Mutants: []string{
 		"meter-fill", "meter-copy", "meter-init", "meter-grow", "meter-table", "meter-budget", "meter-loop", "meter-entry",
+		"gate-module-size", "trap-reported",
 	},
 	Run: func(r *attack.Report) {
 		for name, b := range bulk {

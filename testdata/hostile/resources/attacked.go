@@ -123,7 +123,7 @@ func serveAttacks(in io.Reader, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	if a.host, err = host.New(host.Config{Registry: reg, Engine: engine, Logger: logger, Network: network, Memory: s.Memory}); err != nil {
+	if a.host, err = host.New(host.Config{Registry: reg, Engine: engine, Logger: logger, Network: network, Memory: s.Memory, Rate: host.Rate{Off: true}}); err != nil {
 		return err
 	}
 	defer func() {

@@ -18,7 +18,7 @@ func Rows() []attack.Row {
 		row("B20", "endless loops, wherever guest code runs", (*bench).loops, "meter-loop", "meter-refuel"),
 		row("B22", "memory: too large to start, grown and touched by 32 calls at a time", (*bench).memories, "memory-own", "memory-minimum", "turns-caller-memory"),
 		row("B23", "tables and function references", (*bench).tables, "gate-table-maximum"),
-		row("B24", "endless recursion in 32 calls at a time", (*bench).recursions, "stack-limit", "stack-shared"),
+		row("B24", "endless recursion in 32 calls at a time", (*bench).recursions, "stack-limit", "stack-counted"),
 		row("B25", "cheap host calls without end", (*bench).manyCalls, "host-call-budget"),
 		row("B26", "arguments of a gigabyte", (*bench).arguments, "pointer-iovecs", "log-looked", "output-bytes"),
 		row("B27", "sleeping for an hour", (*bench).sleeps, "sleep-deadline", "wait-deadline"),

@@ -68,7 +68,7 @@ func (b *bench) memories() ([]trial, error) {
 			name: "more than all calls together may have", calls: calls, parallel: 32, total: each << 20, memory: 1,
 			servlet: servlet{alias: "large", limits: capabilities.Limits{MemoryMB: each + 1, WallMS: 1000}, module: filled},
 			want: []refusal{{"tool error", "memory_total", fmt.Sprintf(
-				"large_go may use %d MB of memory, and this Writ has %d MB for all calls together. Run it on a machine with more memory, or ask its publisher for a smaller limits.memory_mb.", each+1, each)}},
+				"large_go may use %d MB of memory, and this Writ has %d MB for one call. Run it on a machine with more memory, or ask its publisher for a smaller limits.memory_mb.", each+1, each/4*3)}},
 		},
 	)
 	return all, nil
@@ -135,6 +135,7 @@ func (b *bench) recursions() ([]trial, error) {
 		m.Start(m.Func("", "", "", w.Call(0)))
 		return w.I32(1)
 	})
+	const enoughMB = 20 // for the whole stack, which counts as memory above its first 256 KiB
 	var all []trial
 	for i, s := range []shape{
 		{name: "small frames", module: plain}, {name: "through the table", module: table, long: true}, {name: "values kept on the stack", module: wide, long: true},
@@ -145,8 +146,11 @@ func (b *bench) recursions() ([]trial, error) {
 		}
 		all = append(all, trial{
 			name: s.name, calls: b.times(128, 32), parallel: 32, want: limited("depth", "the servlet ended because its nested calls wanted more than the 4 MiB of stack that a call has"),
-			servlet: servlet{alias: fmt.Sprint("deep", i), module: s.module, limits: capabilities.Limits{MemoryMB: 1, WallMS: 10_000}},
+			servlet: servlet{alias: fmt.Sprint("deep", i), module: s.module, limits: capabilities.Limits{MemoryMB: enoughMB, WallMS: 10_000}},
 		})
 	}
-	return all, nil
+	return append(all, trial{
+		name: "in a megabyte of memory", calls: b.times(128, 32), parallel: 32, want: limited("memory", "the servlet ended after it wanted more than the 1 MiB of memory that are granted"),
+		servlet: servlet{alias: "narrow", module: plain, limits: capabilities.Limits{MemoryMB: 1, WallMS: 10_000}},
+	}), nil
 }

@@ -59,6 +59,12 @@ func (h *Willing) Fetch(ctx context.Context, req effect.HTTPRequest) (effect.HTT
 	return effect.HTTPResponse{Status: 200, Body: []byte(h.Content)}, nil
 }
 
+// FetchPage implements sandbox.Host.
+func (h *Willing) FetchPage(ctx context.Context, req effect.WebRequest) (effect.WebResponse, *effect.Error) {
+	resp, err := h.Fetch(ctx, effect.HTTPRequest{Method: req.Method, Path: req.URL, Header: req.Header, Body: req.Body})
+	return effect.WebResponse{URL: req.URL, HTTPResponse: resp}, err
+}
+
 // Open implements sandbox.Files.
 func (h *Willing) Open(context.Context, effect.Open) (effect.Handle, effect.Errno) {
 	return effect.FirstHandle + effect.Handle(len(h.Guests)) + effect.Handle(h.opened.Add(1)) - 1, h.yes()

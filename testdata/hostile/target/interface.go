@@ -74,8 +74,8 @@ func Named(name string) Function {
 // Import imports a function of the interface by its name.
 func Import(m *w.Module, name string) uint32 { return Named(name).Import(m) }
 
-// argumentsAt is where a Caller has its arguments; below it memory is the target of what it calls.
-const argumentsAt = 32 << 10
+// ArgumentsAt is where a Caller has its arguments; below it memory is the target of what it calls.
+const ArgumentsAt = 32 << 10
 
 // Caller is a guest that calls one function of the interface with the arguments in its input, eight bytes each, and
 // answers the four bytes of the result. data is what its memory starts with.
@@ -84,16 +84,16 @@ func Caller(f Function, data string) []byte {
 		index := f.Import(m)
 		read, write := Import(m, "input_read"), Import(m, "output_write")
 		m.Data(0, []byte(data))
-		body := [][]byte{w.I32(argumentsAt), w.I32(128), w.I32(0), w.Call(read), w.Drop(), w.I32(argumentsAt - 4)}
+		body := [][]byte{w.I32(ArgumentsAt), w.I32(128), w.I32(0), w.Call(read), w.Drop(), w.I32(ArgumentsAt - 4)}
 		for i, p := range f.Params {
 			load := map[rune][]byte{'i': w.Load32(), 'I': w.Load64(), 'F': {0x2b, 3, 0}}[p]
-			body = append(body, w.I32(int32(argumentsAt+8*i)), load)
+			body = append(body, w.I32(int32(ArgumentsAt+8*i)), load)
 		}
 		body = append(body, w.Call(index))
 		if !f.Result {
 			body = append(body, w.I32(0))
 		}
-		return append(body, w.Store32(), w.I32(argumentsAt-4), w.I32(4), w.Call(write), w.Drop(), w.I32(0))
+		return append(body, w.Store32(), w.I32(ArgumentsAt-4), w.I32(4), w.Call(write), w.Drop(), w.I32(0))
 	})
 }
 

@@ -23,8 +23,11 @@ type Server struct {
 }
 
 // Serve starts one over a host, or over anything that a server can present. Stop ends it.
-func Serve(h mcpserver.Tooler) (*Server, error) {
-	made, err := mcpserver.New(mcpserver.Config{Host: h, Version: "attacked", Drain: time.Millisecond})
+func Serve(h mcpserver.Tooler) (*Server, error) { return ServeAs(h, mcpserver.Access{}) }
+
+// ServeAs starts one that lets in whom access says.
+func ServeAs(h mcpserver.Tooler, access mcpserver.Access) (*Server, error) {
+	made, err := mcpserver.New(mcpserver.Config{Host: h, Version: "attacked", Drain: time.Millisecond, Access: access})
 	if err != nil {
 		return nil, err
 	}
@@ -100,28 +103,41 @@ func (s *Server) post(path, message string, header http.Header) (status int, ans
 
 // Session opens a session of the 2025-11-25 era at the endpoint of a space.
 func (s *Server) Session(space string) (id string, err error) {
+	return s.SessionAs(space, http.Header{})
+}
+
+// SessionAs does so with headers.
+func (s *Server) SessionAs(space string, with http.Header) (id string, err error) {
 	path := "/s/" + space + "/mcp"
 	status, answer, header, err := s.post(path, `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25",`+
-		`"capabilities":{},"clientInfo":{"name":"attacker","version":"1"}}}`, http.Header{})
+		`"capabilities":{},"clientInfo":{"name":"attacker","version":"1"}}}`, with.Clone())
 	if err != nil {
 		return "", err
 	}
 	if id = header.Get("Mcp-Session-Id"); id == "" {
 		return "", fmt.Errorf("no session: status %d: %.200s", status, answer)
 	}
-	_, _, _, err = s.post(path, `{"jsonrpc":"2.0","method":"notifications/initialized"}`, ofSession(id))
+	_, _, _, err = s.post(path, `{"jsonrpc":"2.0","method":"notifications/initialized"}`, ofSession(id, with))
 	return id, err
 }
 
 // InSession calls a tool in a session, at the endpoint of a space.
 func (s *Server) InSession(space, id, tool string) (status int, answer string, err error) {
+	return s.InSessionAs(space, id, tool, http.Header{})
+}
+
+// InSessionAs does so with headers.
+func (s *Server) InSessionAs(space, id, tool string, with http.Header) (status int, answer string, err error) {
 	message := fmt.Sprintf(`{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":%q,"arguments":{}}}`, tool)
-	status, answer, _, err = s.post("/s/"+space+"/mcp", message, ofSession(id))
+	status, answer, _, err = s.post("/s/"+space+"/mcp", message, ofSession(id, with))
 	return status, answer, err
 }
 
-func ofSession(id string) http.Header {
-	return http.Header{"Mcp-Session-Id": {id}, "Mcp-Protocol-Version": {"2025-11-25"}}
+func ofSession(id string, with http.Header) http.Header {
+	header := with.Clone()
+	header.Set("Mcp-Session-Id", id)
+	header.Set("Mcp-Protocol-Version", "2025-11-25")
+	return header
 }
 
 func orEmpty(arguments string) string {

@@ -16,7 +16,7 @@ import (
 var crashing = attack.Row{
 	ID:      "L147",
 	Title:   "a call that crashes in every way, while another call is in flight",
-	Mutants: []string{"panic-in-operation", "panic-in-run", "meter-loop", "meter-refuel"},
+	Mutants: []string{"panic-in-operation", "panic-in-run", "meter-loop", "meter-refuel", "memory-own"},
 	Run: func(r *attack.Report) {
 		for _, way := range target.Ways(r) {
 			for name, crash := range crashes() {

@@ -15,8 +15,8 @@ import (
 
 var posing = attack.Row{
 	ID:      "L146",
-	Title:   "another space's name in headers, _meta, the client's name, arguments and sessions",
-	Mutants: []string{"front-space", "front-endpoint", "records-by-space"},
+	Title:   "another space's name in headers, _meta, the client's name, arguments and sessions, and its keys",
+	Mutants: []string{"front-space", "front-endpoint", "records-by-space", "key-space", "key-needed", "key-hash", "key-revoked", "session-owner"},
 	Run: func(r *attack.Report) {
 		h, err := target.NewHome(host.Config{})
 		if err != nil {
@@ -52,7 +52,7 @@ var posing = attack.Row{
 		}
 		r.Variant("a session of another space", func() error { return foreignSession(s) })
 		r.Variant("the server lives", s.Stop)
-		r.Skip("a token of another tenant", "there is no authentication yet: whoever reaches the loopback address reaches every space (SECURITY.md)")
+		withKeys(r, h)
 	},
 }
 

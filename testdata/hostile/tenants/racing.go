@@ -24,7 +24,7 @@ import (
 var racing = attack.Row{
 	ID:      "L149",
 	Title:   "a thousand at once race one budget: exchanges, descriptors, memory, places",
-	Mutants: []string{"spend-requests", "spend-handles", "space-limit", "lanes-servlet", "lanes-caller", "lanes-total", "operations-counted"},
+	Mutants: []string{"spend-requests", "spend-handles", "space-limit", "lanes-servlet", "lanes-caller", "lanes-total", "operations-counted", "trap-reported"},
 	Run: func(r *attack.Report) {
 		const n = 1000
 		calls := 100

@@ -19,7 +19,7 @@ import (
 var starving = attack.Row{
 	ID:      "L145",
 	Title:   "a space that uses all it can, without pause, while another works",
-	Mutants: []string{"lanes-caller", "lanes-name", "turns-caller-memory", "records-by-space", "meter-loop", "meter-refuel"},
+	Mutants: []string{"lanes-caller", "lanes-name", "turns-caller-memory", "records-by-space", "meter-loop", "meter-refuel", "meter-fill"},
 	Run: func(r *attack.Report) {
 		calls := 20
 		if r.Thorough {
