@@ -3,42 +3,67 @@ GO        ?= go
 OUT       := out
 STATICCHECK := $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 LDFLAGS   := -s -w
+VERSION   ?= $(shell git describe --tags --exact-match --match 'v[0-9]*' 2>/dev/null | sed s/^v//)
+COMMIT    ?= $(shell git rev-parse HEAD 2>/dev/null)$(shell git diff --quiet HEAD 2>/dev/null || echo -dirty)
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null)
 # testdata is outside ./... by Go's rules; these packages are code all the same.
-PACKAGES  := ./... ./testdata/bench/... ./testdata/client/... ./testdata/guests ./testdata/hostile/... ./testdata/house/... ./testdata/tsclient
+PACKAGES  := ./... ./testdata/bench/... ./testdata/client/... ./testdata/driver ./testdata/guests ./testdata/hostile/... ./testdata/house/... ./testdata/pyclient ./testdata/tsclient
 # host/wasm computes and shares nothing: the race detector would find nothing there, and takes five times as long.
 ALONE     := ./cmd/... ./sdk/... ./host/wasm/... ./testdata/bench/... ./testdata/hostile/...
 RACED      = $(filter-out ./... $(ALONE),$(PACKAGES)) ./capabilities/... ./registry/... $(filter-out %/host/wasm %/host/wasm/wasmtest,$(shell $(GO) list ./host/...))
 TSCLIENT  := $(if $(shell command -v npm),testdata/tsclient/node_modules)
+PYCLIENT  := $(if $(shell python3 -c 'import sys, venv, ensurepip; print(sys.version_info >= (3, 11) or "")' 2>/dev/null),testdata/pyclient/.venv/complete)
 SCRIPTS   := sdk/toolchain/testdata/packages
 NPM       := $(if $(shell command -v npm),$(SCRIPTS)/node_modules)
-SERVLETS  := filesystem
+SERVLETS  := fetch filesystem time
 FUZZTIME  ?= 10s
 PROGRAMS  ?= 5000
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
+# The servlets that are built into writ, packed to be embedded, and what they are made of.
+PAYLOAD   := servlets/builtin/payload
+PACKED    := $(PAYLOAD)/index.json
+PACKS     := $(SERVLETS:%=servlets/%) testdata/probe
+INGREDIENTS := $(shell find $(PACKS) sdk/go sdk/toolchain sdk/typescript cmd/release servlets/builtin capabilities host/sandbox host/wasm -type f ! -name '*_test.go' ! -path '*/testdata/*' ! -path '$(PAYLOAD)/*' ! -path '*/node_modules/*' ! -path '*/.writ/*')
+RELEASE   := VERSION='$(VERSION)' COMMIT='$(filter-out -dirty,$(COMMIT))' SOURCE_DATE_EPOCH='$(SOURCE_DATE_EPOCH)' CGO_ENABLED=0 $(GO) run ./cmd/release
+HERE       = $(shell $(GO) env GOOS)/$(shell $(GO) env GOARCH)
+
 export CGO_ENABLED ?= 1
 
-.PHONY: run build test test-race check cross bench bench-compare peers differential fuzz torture test-all attacks engine servlets dist clean
+.PHONY: run build test test-race check cross bench bench-compare peers differential fuzz torture test-all attacks engine servlets repack dist dist-here dist-twice deb man clean
 
 # run shows the main job: a signed servlet, approved for one directory, answers a real tool call.
 run: build
 	$(OUT)/writ demo
 
-build:
+# build makes out/writ, with the servlets that ship with it inside.
+build: $(PACKED)
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(OUT)/writ ./cmd/writ
+
+# man writes a page for every verb to out/man.
+man: build
+	$(OUT)/writ man $(OUT)/man
 
 # test passes every test. The race detector is on where this project's own code shares memory;
 # what is in ALONE drives programs or computes. Skipped tests are counted and say why.
-test: check $(TSCLIENT) $(NPM)
+test: check $(PACKED) $(TSCLIENT) $(PYCLIENT) $(NPM)
 	@{ $(GO) test -json -race -timeout 20m $(RACED); \
 	  $(GO) test -json -timeout 20m $(ALONE); \
 	  (cd sdk/go && $(GO) test -json -race ./...); \
-	  (cd servlets/filesystem && $(GO) test -json -race ./...); \
+	  for s in $(SERVLETS); do (cd servlets/$$s && $(GO) test -json -race ./...); done; \
 	} | $(GO) run ./testdata/house/report
 
 # The official TypeScript client, for the tests that drive it; without npm they are skipped.
 testdata/tsclient/node_modules: testdata/tsclient/package-lock.json
 	npm --prefix testdata/tsclient ci --no-audit --no-fund --silent
+	@touch $@
+
+# The official Python client, in an environment of its own; without Python 3.11 and its venv the tests
+# are skipped. Every file is pinned by its digest.
+testdata/pyclient/.venv/complete: testdata/pyclient/requirements.txt
+	@rm -rf $(@D)
+	python3 -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes -r $<
 	@touch $@
 
 # Packages that tests bundle into a servlet, and the compiler that checks the TypeScript SDK's types;
@@ -52,7 +77,7 @@ check:
 	if [ -n "$$unformatted" ]; then echo "not formatted:"; echo "$$unformatted"; exit 1; fi
 	$(GO) vet $(PACKAGES)
 	cd sdk/go && $(GO) vet ./...
-	cd servlets/filesystem && $(GO) vet ./...
+	@for s in $(SERVLETS); do (cd servlets/$$s && $(GO) vet ./... && $(STATICCHECK) ./...) || exit 1; done
 	$(STATICCHECK) $(PACKAGES)
 	$(GO) test ./testdata/house/... -count=1
 	$(GO) test -run '^TestImports$$' ./...
@@ -90,6 +115,12 @@ fuzz:
 	    $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
 	  done; \
 	done
+	@for s in $(SERVLETS); do cd servlets/$$s || exit 1; \
+	  for f in $$($(GO) test -list '^Fuzz' . | grep '^Fuzz'); do \
+	    echo "fuzz servlets/$$s $$f"; \
+	    $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) . || exit 1; \
+	  done; cd ../..; \
+	done
 
 # differential runs the specification's modules and PROGRAMS random ones in wasmtime and in both engines of
 # the product's runtime, plain and metered: results, traps, memories and globals have to be the same.
@@ -97,7 +128,7 @@ differential:
 	cd testdata/peers && WRIT_DIFFERENTIAL_PROGRAMS=$(PROGRAMS) $(GO) test -count=1 -v -timeout 30m ./differential
 
 # torture compiles the hardest modules that the gate lets pass, of each class, and large real programs:
-# each in less than 10 s, or 20 s, and 512 MiB.
+# each in less than 10 s of a processor and 512 MiB.
 torture:
 	WRIT_TORTURE=1 $(GO) test -count=1 -v -timeout 90m -run '^Test(GateLimits|LargePrograms)Compile$$' ./host/wasm
 
@@ -114,19 +145,45 @@ engine:
 # test-all is everything that can be shown; it takes more than an hour.
 test-all: test differential attacks fuzz torture
 
+# The modules of each servlet are fetched first: writ builds without a network.
+$(PACKED): $(INGREDIENTS)
+	@for s in $(SERVLETS); do (cd servlets/$$s && $(GO) mod download) || exit 1; done
+	@CGO_ENABLED=0 $(GO) run ./cmd/release servlets -into $(PAYLOAD) -cache $(OUT)/cache -probe testdata/probe $(SERVLETS:%=servlets/%)
+
 servlets: build
 	@for s in $(SERVLETS); do $(OUT)/writ --home $(OUT)/home build servlets/$$s -o $(OUT)/$$s.wasm || exit 1; done
 
-# dist builds the static binary for every platform, with checksums.
-dist:
-	@rm -rf $(OUT)/dist && mkdir -p $(OUT)/dist
-	@for p in $(PLATFORMS); do \
-	  os=$${p%/*}; arch=$${p#*/}; ext=; [ $$os = windows ] && ext=.exe; \
-	  echo "dist $$p"; \
-	  CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch $(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' \
-	    -o $(OUT)/dist/writ-$$os-$$arch$$ext ./cmd/writ || exit 1; \
-	done
-	cd $(OUT)/dist && sha256sum writ-* > SHA256SUMS
+# repack builds the servlets anew, whatever the dates of their files say.
+repack:
+	@rm -f $(PACKED)
+	@$(MAKE) --no-print-directory $(PACKED)
+
+# dist makes what is handed out: an archive, a bill of materials and checksums for every platform, Debian
+# packages, the Homebrew formula, and in out/image what a container image is built from.
+dist: repack
+	@rm -rf $(OUT)/dist $(OUT)/image
+	@$(RELEASE) archives -o $(OUT)/dist $(PLATFORMS)
+	@$(RELEASE) packages -o $(OUT)/dist -image $(OUT)/image
+
+# dist-here makes the archive of this platform alone.
+dist-here: repack
+	@rm -rf $(OUT)/dist
+	@$(RELEASE) archives -o $(OUT)/dist $(HERE)
+
+# deb makes the Debian package of this architecture.
+deb: repack
+	@rm -rf $(OUT)/dist
+	@$(RELEASE) archives -o $(OUT)/dist linux/$(lastword $(subst /, ,$(HERE)))
+	@$(RELEASE) packages -o $(OUT)/dist
+
+# dist-twice shows that the archive of this platform is the same to the byte when it is built again: from
+# a copy of the source in another folder, servlets and all, with nothing of the first build kept.
+dist-twice: dist-here
+	@set -e; again=$$(mktemp -d); trap 'chmod -R u+w '$$again'; rm -rf '$$again EXIT; mkdir $$again/elsewhere; \
+	git ls-files -z --cached --others --exclude-standard | tar c --null -T - | tar x -C $$again/elsewhere; \
+	GOCACHE=$$again/cache $(MAKE) -C $$again/elsewhere dist-here VERSION='$(VERSION)' COMMIT='$(COMMIT)' SOURCE_DATE_EPOCH='$(SOURCE_DATE_EPOCH)'; \
+	cmp $(OUT)/dist/SHA256SUMS $$again/elsewhere/$(OUT)/dist/SHA256SUMS; echo "the same:"; cat $(OUT)/dist/SHA256SUMS
 
 clean:
 	rm -rf $(OUT)
+	find $(PAYLOAD) -type f ! -name .gitignore -delete

@@ -14,7 +14,7 @@ import (
 )
 
 // floors are the top rooms from the ground up; an import may only point to a lower or the same floor.
-var floors = []string{"capabilities", "registry", "host", "sdk/typescript", "sdk/toolchain", "cmd"}
+var floors = []string{"capabilities", "servlets/builtin", "registry", "host", "sdk/typescript", "sdk/toolchain", "cmd"}
 
 // owners are the foreign libraries with the one room that may import each.
 var owners = map[string]string{
@@ -28,6 +28,7 @@ var owners = map[string]string{
 	"github.com/spf13/cobra":                     "cmd/writ",
 	"github.com/spf13/pflag":                     "cmd/writ",
 	"golang.org/x/term":                          "cmd/writ",
+	"golang.org/x/time/":                         "host/rate",
 	"github.com/tailscale/hujson":                "cmd/clients/config",
 	"github.com/pelletier/go-toml/":              "cmd/clients/config",
 	"go.yaml.in/yaml/":                           "cmd/clients/config",

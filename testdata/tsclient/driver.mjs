@@ -1,7 +1,8 @@
 // Drives one MCP endpoint with the official TypeScript client. Reads one JSON object from standard
-// input: {"target": {"url"} or {"command", "args", "env"}, "steps": [{"do": "list"} or
+// input: {"target": {"url", "headers"} or {"command", "args", "env"}, "steps": [{"do": "list"} or
 // {"do": "call", "tool", "arguments", "progress"}]}. Writes one JSON object:
-// {"server", "steps": [{"result"} or {"error": {"code", "message"}}, with "progress"]}.
+// {"server", "steps": [{"result"} or {"error": {"code", "message"}}, with "progress"]}, or {"refused":
+// {"code", "message"}} when it cannot connect.
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
@@ -11,7 +12,7 @@ for await (const chunk of process.stdin) input += chunk;
 const { target, steps } = JSON.parse(input);
 
 const transport = target.url
-  ? new StreamableHTTPClientTransport(new URL(target.url))
+  ? new StreamableHTTPClientTransport(new URL(target.url), { requestInit: { headers: target.headers ?? {} } })
   : new StdioClientTransport({
       command: target.command,
       args: target.args ?? [],
@@ -22,7 +23,13 @@ const transport = target.url
 const client = new Client({ name: "writ-tsclient", version: "1" });
 const faults = [];
 client.onerror = (error) => faults.push(String(error));
-await client.connect(transport);
+const fault = (error) => ({ code: error.code ?? 0, message: error.message });
+try {
+  await client.connect(transport);
+} catch (error) {
+  await new Promise((done) => process.stdout.write(JSON.stringify({ refused: fault(error) }), done));
+  process.exit();
+}
 
 const output = { server: client.getServerVersion(), steps: [] };
 for (const step of steps) {
@@ -39,7 +46,7 @@ for (const step of steps) {
       done.result = await client.callTool({ name: step.tool, arguments: step.arguments ?? {} }, undefined, options);
     }
   } catch (error) {
-    done.error = { code: error.code ?? 0, message: error.message };
+    done.error = fault(error);
   }
   output.steps.push(done);
 }
