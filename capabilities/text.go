@@ -1,11 +1,13 @@
 package capabilities
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -36,6 +38,32 @@ func Printable(s string, max int) string {
 		i += size
 	}
 	return strings.Join(out, "")
+}
+
+// PrintableJSON returns a JSON text safe for a terminal, with the same value: the characters in its strings
+// that Printable would escape become \u escapes, in pairs above U+FFFF, and what is no UTF-8 becomes U+FFFD,
+// as which it is read anyway. data is returned itself where nothing is to be escaped.
+func PrintableJSON(data []byte) []byte {
+	if bytes.IndexFunc(data, func(r rune) bool { return r > '~' }) < 0 {
+		return data
+	}
+	out := make([]byte, 0, len(data)+len(data)/8)
+	text := string(data)
+	for i, prev := 0, rune(0); i < len(text); {
+		r, size := utf8.DecodeRuneInString(text[i:])
+		switch {
+		case r > 0xffff && Hidden(prev, r, text[i+size:], false):
+			high, low := utf16.EncodeRune(r)
+			out = fmt.Appendf(out, `\u%04x\u%04x`, high, low)
+		case r == utf8.RuneError && size == 1, r > '~' && Hidden(prev, r, text[i+size:], false):
+			out = fmt.Appendf(out, `\u%04x`, r)
+		default:
+			out = append(out, text[i:i+size]...)
+		}
+		prev = r
+		i += size
+	}
+	return out
 }
 
 // quoted is Printable in quotation marks, for errors.

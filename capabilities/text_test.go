@@ -1,6 +1,9 @@
 package capabilities_test
 
 import (
+	"encoding/json"
+	"errors"
+	"maps"
 	"strings"
 	"testing"
 	"unicode"
@@ -167,6 +170,44 @@ func FuzzPrintable(f *testing.F) {
 		}
 		if capabilities.Printable(got, max(most, 1)) != got {
 			t.Fatalf("%q: printing twice changes it", got)
+		}
+	})
+}
+
+func TestPrintableJSON(t *testing.T) {
+	for in, want := range map[string]string{
+		`{"a":"plain \n \u202e"}`:                                   `{"a":"plain \n \u202e"}`,
+		"{\"a\":\"\u009b2J\u0085\x7f\"}":                            `{"a":"\u009b2J\u0085\u007f"}`,
+		"{\"\u202ea\":\"\u2066b\u200b\"}":                           `{"\u202ea":"\u2066b\u200b"}`,
+		"[\"\U000e0041\U000f0000\"]":                                `["\udb40\udc41\udb80\udc00"]`,
+		"[\"\\\\\u202e\"]":                                          `["\\\u202e"]`,
+		"[\"caf\u00e9 \u65e5\u672c \U0001f469\u200d\U0001f467\"]\n": "[\"caf\u00e9 \u65e5\u672c \U0001f469\u200d\U0001f467\"]\n",
+		"[\"\x9b\"]": `["\ufffd"]`,
+	} {
+		if got := string(capabilities.PrintableJSON([]byte(in))); got != want {
+			t.Errorf("%q\nis   %q\nwant %q", in, got, want)
+		}
+	}
+}
+
+// The value is the same, and nothing hidden is left in its text.
+func FuzzPrintableJSON(f *testing.F) {
+	for _, c := range hostile {
+		f.Add(c.text)
+	}
+	f.Add("\x9b\u009b\U000e0041\\\u202e")
+	f.Fuzz(func(t *testing.T, s string) {
+		in, err := json.Marshal(map[string]string{s: s})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := capabilities.PrintableJSON(in)
+		var before, after map[string]string
+		if err := errors.Join(json.Unmarshal(in, &before), json.Unmarshal(got, &after)); err != nil || !maps.Equal(before, after) {
+			t.Fatalf("%s became %s, %v", in, got, err)
+		}
+		if err := capabilities.CleanText(string(got)); err != nil {
+			t.Fatalf("%q from %q: %v", got, in, err)
 		}
 	})
 }

@@ -35,18 +35,23 @@ func (g *Guard) readAnswer(ctx context.Context, method string, resp *http.Respon
 	if refusal != nil {
 		return effect.HTTPResponse{}, refusal
 	}
+	announced, room := resp.ContentLength, effect.RoomOf(ctx)
+	if body != io.Reader(packed) {
+		announced = -1 // it is the length of what is unpacked here
+	}
 	var err error
-	answer.Body, err = io.ReadAll(io.LimitReader(body, maxAnswer+1))
+	if answer.Body, err = readBody(body, announced, room); err == nil {
+		answer.Body, err = g.maskBody(answer.Body, room)
+	}
 	switch {
-	case len(answer.Body) > maxAnswer || packed.N == 0:
+	case err == errTooLarge || packed.N == 0:
 		return effect.HTTPResponse{}, tooLarge()
+	case err == errNoRoom:
+		return effect.HTTPResponse{}, noRoom()
 	case ctx.Err() != nil:
 		return effect.HTTPResponse{}, cancelled()
 	case err != nil:
 		return effect.HTTPResponse{}, unavailable("the answer broke off or is damaged")
-	}
-	if answer.Body = g.masked.clean(answer.Body); len(answer.Body) > maxAnswer {
-		return effect.HTTPResponse{}, tooLarge() // by the mask, which is longer than what it covers
 	}
 	return answer, nil
 }
@@ -111,6 +116,10 @@ func (x exchange) whose() string {
 
 func tooLarge() *effect.Error {
 	return &effect.Error{Code: effect.Limit, Text: "the answer is too large"}
+}
+
+func noRoom() *effect.Error {
+	return &effect.Error{Code: effect.Limit, Text: "the answers that this call holds are larger than its memory limit"}
 }
 
 func unavailable(text string) *effect.Error {

@@ -29,6 +29,8 @@ type Network struct {
 	Loopback []netip.AddrPort
 	// Own are the addresses of this machine, nil: those of its network interfaces.
 	Own func() ([]netip.Addr, error)
+	// Listeners are this process's own, which are never dialled; nil: it has none.
+	Listeners *Listeners
 }
 
 const (
@@ -145,6 +147,8 @@ func (d dialer) permit(to netip.AddrPort) error {
 	kind := classify(to.Addr())
 	opened := slices.ContainsFunc(d.right.Private, func(p netip.Prefix) bool { return p.Contains(a) })
 	switch {
+	case d.network.Listeners.reachedAt(netip.AddrPortFrom(a, to.Port()), d.own):
+		return &addressError{rule: "the address is one that Writ itself serves at"}
 	case opened && kind.openable():
 		return nil
 	case kind != classPublic:

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -325,6 +324,12 @@ func TestPermit(t *testing.T) {
 	lan := []netip.Prefix{netip.MustParsePrefix("192.168.1.0/24"), netip.MustParsePrefix("fd12::/64")}
 	test := []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:8080")}
 	here := Network{Own: func() ([]netip.Addr, error) { return []netip.Addr{netip.MustParseAddr("1.1.1.1")}, nil }}
+	serving := func(at string) Network {
+		n := Network{Own: here.Own, Listeners: &Listeners{}}
+		n.Listeners.Add("@socket")
+		n.Listeners.Add(at)
+		return n
+	}
 	unknown := Network{Own: func() ([]netip.Addr, error) { return nil, errUnrecorded }}
 	for _, tt := range []struct {
 		intent  string
@@ -356,6 +361,12 @@ func TestPermit(t *testing.T) {
 		{"deny it mapped", dialer{kind: capabilities.KindWeb, network: here}, "[::ffff:1.1.1.1]:443", false},
 		{"allow a page beside it", dialer{kind: capabilities.KindWeb, network: here}, "1.1.1.2:443", true},
 		{"deny a page when this machine's addresses are not known", dialer{kind: capabilities.KindWeb, network: unknown}, "1.1.1.2:443", false},
+		{"deny a site at Writ's own address", dialer{kind: capabilities.KindHTTP, network: serving("1.1.1.1:443")}, "1.1.1.1:443", false},
+		{"deny it mapped", dialer{kind: capabilities.KindHTTP, network: serving("1.1.1.1:443")}, "[::ffff:1.1.1.1]:443", false},
+		{"deny it where Writ serves at all addresses", dialer{kind: capabilities.KindHTTP, network: serving("[::]:443")}, "1.1.1.1:443", false},
+		{"deny it though opened", dialer{right: capabilities.HTTPRight{Private: lan}, network: serving("192.168.1.5:8080")}, "192.168.1.5:8080", false},
+		{"allow another port there", dialer{kind: capabilities.KindHTTP, network: serving("[::]:443")}, "1.1.1.1:444", true},
+		{"allow another machine's same port", dialer{kind: capabilities.KindHTTP, network: serving("0.0.0.0:443")}, "1.1.1.2:443", true},
 		{"allow a site that the operator chose at it", dialer{kind: capabilities.KindHTTP, network: here}, "1.1.1.1:443", true},
 	} {
 		t.Run(tt.intent, func(t *testing.T) {
@@ -391,7 +402,7 @@ func FuzzParsePage(f *testing.F) {
 			t.Fatalf("%q is accepted and not sent: %v", text, err)
 		}
 		host, port, _ := strings.Cut(p.origin.authority, ":")
-		if _, err := capabilities.ParseOrigin("https://" + host); err != nil || slices.Contains(foreignPorts, port) || req.URL.User != nil {
+		if _, err := capabilities.ParseOrigin("https://" + host); err != nil || port != "" && foreignPort(port) || req.URL.User != nil {
 			t.Fatalf("%q goes to %q", text, p.origin.authority)
 		}
 		want := x.target()

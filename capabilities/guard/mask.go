@@ -64,6 +64,13 @@ func (m *masked) clean(text []byte) []byte {
 	return text
 }
 
+// occurs says that there is something to replace.
+func (m *masked) occurs(text []byte) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.ContainsFunc(m.forms, func(form []byte) bool { return bytes.Contains(text, form) })
+}
+
 func (m *masked) finds(text string) bool {
 	return string(m.clean([]byte(text))) != text
 }

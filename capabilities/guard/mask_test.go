@@ -20,7 +20,7 @@ func FuzzMask(f *testing.F) {
 	f.Add("pässwörd", "\x00", "\xff")
 	f.Fuzz(func(t *testing.T, value, before, after string) {
 		if len(value) < leastEncoded || strings.Contains(mask, value) || strings.Contains(before+after+mask, value) {
-			t.Skip()
+			return // it is not masked, or what is around it is
 		}
 		var m masked
 		m.add(value)

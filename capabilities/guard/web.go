@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/writ-run/writ/capabilities"
@@ -135,7 +136,7 @@ func pageOrigin(u *url.URL) (origin, error) {
 	}
 	to := origin{scheme: u.Scheme, authority: host}
 	port := u.Port()
-	if slices.Contains(foreignPorts, port) {
+	if port != "" && foreignPort(port) {
 		return origin{}, errPort
 	}
 	if usual := map[string]string{"http": "80", "https": "443"}[u.Scheme]; port != "" && port != usual {
@@ -144,12 +145,22 @@ func pageOrigin(u *url.URL) (origin, error) {
 	return to, nil
 }
 
-// foreignPorts are those of protocols that an HTTP request could be taken for: what a guest puts in a
-// path would be a command there. Source: WHATWG Fetch, "bad port".
-var foreignPorts = strings.Fields(`0 1 7 9 11 13 15 17 19 20 21 22 23 25 37 42 43 53 69 77 79 87 95 101 102 103 104 109
-	110 111 113 115 117 119 123 135 137 139 143 161 179 389 427 465 512 513 514 515 526 530 531 532 540 548 554 556 563
-	587 601 636 989 990 993 995 1719 1720 1723 2049 3659 4045 4190 5060 5061 6000 6566 6665 6666 6667 6668 6669 6679
-	6697 10080`)
+// foreignPort says that a page may not be fetched from a port: of those below 1024, which systems keep for
+// their services, only the web's own two are the web's. Above it, those of the services in foreignPorts.
+func foreignPort(port string) bool {
+	n, err := strconv.ParseUint(port, 10, 16)
+	return err != nil || n < 1024 && n != 80 && n != 443 || slices.Contains(foreignPorts, port)
+}
+
+// foreignPorts are those of well-known services from 1024 on that an HTTP request could be taken for (what
+// a guest puts in a path would be a command there), or that answer HTTP and obey whoever reaches them:
+// stores, queues, clusters, remote desktops. Ports that systems hand out to anybody, from 32768 on, say
+// nothing. Source: IANA's registry of services; WHATWG Fetch, "bad port".
+var foreignPorts = strings.Fields(`1080 1099 1433 1434 1521 1719 1720 1723 1883 2049 2181 2375 2376 2377 2379 2380 3128
+	3260 3268 3269 3306 3389 3659 3690 4045 4190 4222 4369 5060 5061 5222 5269 5432 5433 5671 5672 5900 5901 5938 5984
+	5985 5986 6000 6379 6380 6443 6566 6665 6666 6667 6668 6669 6679 6697 7000 7001 7199 7474 7687 8086 8200 8300 8301
+	8302 8500 8529 8883 9042 9092 9100 9160 9200 9300 9418 10080 10250 10255 10256 11211 11434 15672 16379 25672 26257
+	26379 27017 27018 27019 28015`)
 
 // encodeRest percent-encodes what no URL holds as it is: space, other scripts, quotes and brackets. Left
 // to the parser, one of these in a path would undo the escapes of all others. In a host it makes none.

@@ -112,6 +112,8 @@ var refusedPages = map[string]struct {
 	"another protocol": {effect.Denied, []string{
 		"https://example.com:22/", "http://example.com:25/", "http://example.com:6667/", "http://example.com:143/", "https://example.com:465/", "http://example.com:2049/",
 		"http://example.com:6000/", "http://example.com:53/", "http://example.com:389/", "http://example.com:1/",
+		"http://example.com:6379/", "http://example.com:11211/", "http://example.com:3306/", "http://example.com:2375/", "http://example.com:9200/",
+		"http://example.com:27017/", "http://example.com:5432/", "http://example.com:88/", "http://example.com:1023/", "http://example.com:444/",
 	}},
 }
 
