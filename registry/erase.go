@@ -22,27 +22,32 @@ type Traces struct {
 	Foreign []string // by somebody else
 }
 
+// Made says whether Writ makes a file, or a folder, with that slash-separated path below a home. Links are
+// never asked for: Writ makes none.
+type Made func(name string, folder bool) bool
+
 // ownFiles are the names of the files that Writ makes in each folder of a home, "." being the home.
 var ownFiles = map[string]*regexp.Regexp{
-	".":         regexp.MustCompile(`^(` + lockFile + `|` + generationFile + `|` + regexp.QuoteMeta(storeFile) + `(\.schema-[0-9]+)?)$`),
-	blobFolder:  regexp.MustCompile(`^[0-9a-f]{64}$`),
-	auditFolder: regexp.MustCompile(`^[0-9A-Za-z-]{1,64}` + regexp.QuoteMeta(segmentSuffix) + `$`),
-	keyFolder:   regexp.MustCompile(`^(home|development|secrets-[0-9a-f]+)\.key$`),
+	".":           regexp.MustCompile(`^(` + lockFile + `|` + generationFile + `|` + regexp.QuoteMeta(storeFile) + `(\.schema-[0-9]+)?)$`),
+	blobFolder:    regexp.MustCompile(`^[0-9a-f]{64}$`),
+	auditFolder:   regexp.MustCompile(`^[0-9A-Za-z-]{1,64}` + regexp.QuoteMeta(segmentSuffix) + `$`),
+	keyFolder:     regexp.MustCompile(`^(home|development|secrets-[0-9a-f]+)\.key$`),
+	stagingFolder: regexp.MustCompile(`^(file-[0-9]+|(new|upgraded)-` + regexp.QuoteMeta(storeFile) + `)$`),
 }
 
 // homeMark is what tells a home from any other folder. It is removed last.
 const homeMark = keyFolder + "/" + homeKeyFile
 
 // FindTraces looks through a home without opening it, so that a damaged one can be looked at, too.
-// folders names those below it that are Writ's as a whole, beyond the registry's own. ErrNotFound when
-// there is no home at that place.
-func FindTraces(home string, folders ...string) (Traces, error) {
+// made says what other parts of Writ make in a home, nil: nothing. ErrNotFound when there is no home at
+// that place.
+func FindTraces(home string, made Made) (Traces, error) {
 	root, err := openErasable(home)
 	if err != nil {
 		return Traces{}, err
 	}
 	defer root.Close()
-	return findTraces(root, append(folders, stagingFolder))
+	return findTraces(root, made)
 }
 
 // openErasable opens a home without following a link at its place: what is behind one is not Writ's to
@@ -66,7 +71,7 @@ func openErasable(home string) (*os.Root, error) {
 	return root, nil
 }
 
-func findTraces(root *os.Root, folders []string) (t Traces, err error) {
+func findTraces(root *os.Root, made Made) (t Traces, err error) {
 	if info, err := root.Lstat(homeMark); err != nil || !info.Mode().IsRegular() {
 		return t, fmt.Errorf("%s is no home of Writ's: it has no %s: %w", root.Name(), homeMark, ErrNotFound)
 	}
@@ -76,9 +81,9 @@ func findTraces(root *os.Root, folders []string) (t Traces, err error) {
 		}
 		folder, file := path.Split(name)
 		folder = path.Clean(folder)
-		top, _, _ := strings.Cut(name, "/")
-		own := slices.Contains(folders, top) || folder == "." && d.IsDir() && ownFiles[file] != nil ||
-			d.Type().IsRegular() && ownFiles[folder] != nil && ownFiles[folder].MatchString(file)
+		own := folder == "." && d.IsDir() && ownFiles[file] != nil ||
+			d.Type().IsRegular() && ownFiles[folder] != nil && ownFiles[folder].MatchString(file) ||
+			made != nil && (d.IsDir() || d.Type().IsRegular()) && made(name, d.IsDir())
 		if own {
 			t.Own = append(t.Own, name)
 			return nil
@@ -98,14 +103,13 @@ func findTraces(root *os.Root, folders []string) (t Traces, err error) {
 // Erase removes what Writ made in a home, with the home's lock held, and the home itself when nothing
 // else is in it. What others put there stays: no link is followed, and only folders that are empty are
 // removed. wait is for how long it waits for the lock.
-func Erase(ctx context.Context, dir string, wait time.Duration, folders ...string) error {
+func Erase(ctx context.Context, dir string, wait time.Duration, made Made) error {
 	root, err := openErasable(dir)
 	if err != nil {
 		return err
 	}
 	defer root.Close()
-	folders = append(slices.Clone(folders), stagingFolder)
-	if _, err := findTraces(root, folders); err != nil {
+	if _, err := findTraces(root, made); err != nil {
 		return err // before a lock file is made in what is no home
 	}
 	h := &home{path: dir, wait: wait, turn: make(chan struct{}, 1)}
@@ -113,7 +117,7 @@ func Erase(ctx context.Context, dir string, wait time.Duration, folders ...strin
 	if err != nil {
 		return err
 	}
-	err = eraseAll(root, folders)
+	err = eraseAll(root, made)
 	release()
 	if err == nil {
 		err = root.Remove(lockFile) // a lock that is held cannot be removed everywhere
@@ -130,8 +134,8 @@ func Erase(ctx context.Context, dir string, wait time.Duration, folders ...strin
 
 // eraseAll removes everything of Writ's but the lock: files, then folders from the inside, the home's
 // mark last, so that what a kill in between leaves can be removed still.
-func eraseAll(root *os.Root, folders []string) error {
-	traces, err := findTraces(root, folders)
+func eraseAll(root *os.Root, made Made) error {
+	traces, err := findTraces(root, made)
 	if err != nil {
 		return err
 	}

@@ -45,19 +45,24 @@ func plant(t *testing.T, home, name string) {
 	}
 }
 
+// madeInCache is what a part of Writ that the registry does not know says of its names.
+func madeInCache(name string, folder bool) bool {
+	return folder && slices.Contains([]string{"cache", "cache/code", "cache/code/x"}, name) || !folder && name == "cache/code/x/y"
+}
+
 func TestEraseRemovesAllOfAHome(t *testing.T) {
 	home := usedHome(t)
-	traces := must(registry.FindTraces(home, "cache"))
+	traces := must(registry.FindTraces(home, madeInCache))
 	if len(traces.Foreign) > 0 || len(traces.Own) < 12 {
 		t.Errorf("found %+v", traces)
 	}
-	if err := registry.Erase(t.Context(), home, time.Second, "cache"); err != nil {
+	if err := registry.Erase(t.Context(), home, time.Second, madeInCache); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Lstat(home); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the home is still there: %v", err)
 	}
-	_, err := registry.FindTraces(home)
+	_, err := registry.FindTraces(home, nil)
 	wantError(t, err, registry.ErrNotFound)
 }
 
@@ -65,7 +70,8 @@ func TestEraseLeavesWhatOthersMade(t *testing.T) {
 	home := usedHome(t)
 	outside := filepath.Join(t.TempDir(), "outside")
 	plant(t, outside, "precious")
-	foreign := []string{"audit/diary", "blobs/notes.txt", "cachet/z", "keys/id_rsa.key", "mine.txt", "writ.db.schema-x"}
+	foreign := []string{"audit/diary", "blobs/notes.txt", "cache/code/x/z", "cache/index.html", "cachet/z", "keys/id_rsa.key", "mine.txt",
+		"staging/deploy.yaml", "staging/file-x", "writ.db.schema-x"}
 	for _, name := range foreign {
 		plant(t, home, name)
 	}
@@ -74,11 +80,12 @@ func TestEraseLeavesWhatOthersMade(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	found := must(registry.FindTraces(home, "cache")).Foreign
-	if want := []string{"audit/diary", "blobs/notes.txt", "cachet", "elsewhere", "keys/id_rsa.key", "mine.txt", "writ.db.schema-x"}; !slices.Equal(found, want) {
+	found := must(registry.FindTraces(home, madeInCache)).Foreign
+	if want := []string{"audit/diary", "blobs/notes.txt", "cache/code/x/z", "cache/index.html", "cache/link", "cachet", "elsewhere",
+		"keys/id_rsa.key", "mine.txt", "staging/deploy.yaml", "staging/file-x", "staging/link", "writ.db.schema-x"}; !slices.Equal(found, want) {
 		t.Errorf("foreign %q, want %q", found, want)
 	}
-	if err := registry.Erase(t.Context(), home, time.Second, "cache"); err != nil {
+	if err := registry.Erase(t.Context(), home, time.Second, madeInCache); err != nil {
 		t.Fatal(err)
 	}
 	var left []string
@@ -90,7 +97,7 @@ func TestEraseLeavesWhatOthersMade(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if want := append([]string{"elsewhere"}, foreign...); !slices.Equal(slices.Sorted(slices.Values(left)), slices.Sorted(slices.Values(want))) {
+	if want := slices.Sorted(slices.Values(append([]string{"cache/link", "elsewhere", "staging/link"}, foreign...))); !slices.Equal(slices.Sorted(slices.Values(left)), want) {
 		t.Errorf("left %q, want %q", left, want)
 	}
 	if _, err := os.Stat(filepath.Join(outside, "precious")); err != nil {
@@ -103,7 +110,7 @@ func TestEraseRefusesWhatIsNoHome(t *testing.T) {
 	plant(t, dir, "writ.db")
 	plant(t, dir, "cache/x")
 	before := snapshot(t, dir)
-	wantError(t, registry.Erase(t.Context(), dir, time.Second, "cache"), registry.ErrNotFound)
+	wantError(t, registry.Erase(t.Context(), dir, time.Second, madeInCache), registry.ErrNotFound)
 	wantUnchanged(t, dir, before)
 	if _, err := os.Lstat(filepath.Join(dir, "lock")); err == nil {
 		t.Error("a lock was made")
@@ -115,10 +122,10 @@ func TestEraseRefusesWhatIsNoHome(t *testing.T) {
 		t.Fatal(err)
 	}
 	before = snapshot(t, home)
-	_, err := registry.FindTraces(link, "cache")
+	_, err := registry.FindTraces(link, madeInCache)
 	wantError(t, err, registry.ErrUnsafe)
-	wantError(t, registry.Erase(t.Context(), link, time.Second, "cache"), registry.ErrUnsafe)
-	wantError(t, registry.Erase(t.Context(), filepath.Join(dir, "writ.db"), time.Second), registry.ErrUnsafe)
+	wantError(t, registry.Erase(t.Context(), link, time.Second, madeInCache), registry.ErrUnsafe)
+	wantError(t, registry.Erase(t.Context(), filepath.Join(dir, "writ.db"), time.Second, nil), registry.ErrUnsafe)
 	wantUnchanged(t, home, before)
 }
 
@@ -133,13 +140,13 @@ func TestEraseWaitsForTheLock(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := snapshot(t, home)
-	wantError(t, registry.Erase(t.Context(), home, 50*time.Millisecond, "cache"), registry.ErrLocked)
+	wantError(t, registry.Erase(t.Context(), home, 50*time.Millisecond, madeInCache), registry.ErrLocked)
 	wantUnchanged(t, home, before)
 	stdin.Close()
 	if err := cmd.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	if err := registry.Erase(t.Context(), home, time.Minute, "cache"); err != nil {
+	if err := registry.Erase(t.Context(), home, time.Minute, madeInCache); err != nil {
 		t.Error(err)
 	}
 }
@@ -152,7 +159,7 @@ func TestEraseGoesOnWhereItWasKilled(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := registry.Erase(t.Context(), home, time.Second, "cache"); err != nil {
+	if err := registry.Erase(t.Context(), home, time.Second, madeInCache); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Lstat(home); !errors.Is(err, fs.ErrNotExist) {

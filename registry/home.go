@@ -5,10 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
+
+	"github.com/writ-run/writ/capabilities"
 )
 
 // What a home holds. The lock is not part of its state; everything else is.
@@ -51,6 +55,9 @@ func openHome(path string, wait time.Duration, step func(string)) (*home, error)
 		return nil, &worded{fmt.Sprintf("home %s is a file: name a folder with --home or WRIT_HOME", path), ErrUnsafe}
 	}
 	if err := checkPrivate(path, info); err != nil {
+		return nil, err
+	}
+	if err := h.checkPlace(); err != nil {
 		return nil, err
 	}
 	// The lock tells whether the home can be written: everything that is written needs it.
@@ -130,6 +137,43 @@ func (h *home) used() (string, error) {
 	return "", nil
 }
 
+// checkPlace refuses to make a home among other things: a folder named by mistake would be filled, tidied
+// up and one day erased. A folder is taken that has a mark of a home, or nothing but what Writ makes in
+// one, as a process leaves it that was killed while it made a home.
+func (h *home) checkPlace() error {
+	for _, mark := range []string{homeMark, storeFile, generationFile} {
+		if info, err := os.Lstat(h.file(filepath.FromSlash(mark))); err == nil && info.Mode().IsRegular() {
+			return nil
+		}
+	}
+	for _, folder := range slices.Sorted(maps.Keys(ownFiles)) { // the home itself first
+		entries, err := os.ReadDir(h.file(folder))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("opening home: %v", err)
+		}
+		for _, e := range entries {
+			name := e.Name()
+			if e.Type().IsRegular() && ownFiles[folder].MatchString(name) ||
+				folder == "." && (e.IsDir() && (ownFiles[name] != nil || slices.Contains(placedBefore, name)) || slices.Contains(systemNames, name)) {
+				continue
+			}
+			return &worded{fmt.Sprintf("%s is no home of Writ's, and not empty: it has %s; name another folder, or a new one, with --home or WRIT_HOME",
+				h.path, capabilities.Printable(filepath.Join(folder, name), 100)), ErrUnsafe}
+		}
+	}
+	return nil
+}
+
+// placedBefore are the folders that may be there before the home is: the code cache and the log.
+var placedBefore = []string{"cache", "logs"}
+
+// systemNames are what systems put at the top of a file system, such as a volume that is given to a
+// container as its home, or into any folder that was looked at.
+var systemNames = []string{"lost+found", ".DS_Store"}
+
 // writeFile puts a whole file in place: no reader, and no crash, ever sees a part of it.
 func (h *home) writeFile(data []byte, name ...string) error {
 	f, err := os.CreateTemp(h.file(stagingFolder), "file-*")
@@ -156,13 +200,21 @@ func (h *home) writeFile(data []byte, name ...string) error {
 	return syncFolder(filepath.Dir(target))
 }
 
-// sweepStaging removes what crashed writers left. Younger files may belong to a writer that lives.
+// sweepStaging removes what crashed writers left, and nothing that others put there. Younger files may
+// belong to a writer that lives.
 func (h *home) sweepStaging(now time.Time) {
+	// A link would have files removed elsewhere.
+	if info, err := os.Lstat(h.file(stagingFolder)); err != nil || !info.IsDir() {
+		return
+	}
 	entries, err := os.ReadDir(h.file(stagingFolder))
 	if err != nil {
 		return // nothing was left, or it cannot be removed either
 	}
 	for _, e := range entries {
+		if !e.Type().IsRegular() || !ownFiles[stagingFolder].MatchString(e.Name()) {
+			continue
+		}
 		if info, err := e.Info(); err == nil && now.Sub(info.ModTime()) > time.Hour {
 			os.Remove(h.file(stagingFolder, e.Name()))
 		}
