@@ -49,6 +49,11 @@ func (c *cursor) next() bool {
 				c.fail(errors.New("integer is too long"))
 				return false
 			}
+			if q-p == int(in.longest) && q <= len(b) && !fits(b[p], b[q-1]) {
+				c.pos = p
+				c.fail(errNoFit)
+				return false
+			}
 		case bytes4:
 			q += 4
 		case bytes8:
@@ -71,6 +76,18 @@ func (c *cursor) next() bool {
 	return false
 }
 
+// fits tells whether the last byte of an integer in its longest form has no bits beyond the integer's: the
+// runtime ignores one of them in signed ones. Any instruction but the two constants has an unsigned one.
+func fits(op, last byte) bool {
+	switch op {
+	case opI32Const:
+		return last&0x78 == 0 || last&0x78 == 0x78
+	case opI64Const:
+		return last == 0 || last == 0x7f
+	}
+	return last <= 0x0f
+}
+
 // unassigned refuses an opcode.
 func (c *cursor) unassigned(op byte) {
 	if name := refusedOpcodes[op]; name != "" {
@@ -85,7 +102,7 @@ func (c *cursor) memarg() {
 	if align := c.u32(); c.err == nil && align >= 0x40 {
 		c.fail(errors.New("an access to another memory; multi-memory is not allowed"))
 	}
-	c.skipLEB(5)
+	c.u32()
 }
 
 // decode takes the instruction at pos apart.

@@ -26,3 +26,18 @@ func Frames(bin []byte) []int32 {
 	}
 	return m.frames
 }
+
+// Step is an instruction at which the cursor stopped, and how many it passed over before.
+type Step struct {
+	Op            uint32
+	From, Skipped int
+}
+
+// Steps lists where the cursor stops in the instructions of a function; false: it refuses them.
+func Steps(code []byte) (list []Step, ok bool) {
+	c := &cursor{reader: reader{b: code}}
+	for c.left() > 0 && c.next() {
+		list = append(list, Step{c.op, c.from, c.skipped})
+	}
+	return list, c.err == nil
+}

@@ -6,7 +6,10 @@ import (
 	"unicode/utf8"
 )
 
-var errTruncated = errors.New("truncated")
+var (
+	errTruncated = errors.New("truncated")
+	errNoFit     = errors.New("integer does not fit its type")
+)
 
 // reader walks bytes that may be hostile. The first error sticks: every later read returns zero and
 // moves nothing, so that a caller checks once per item.
@@ -74,6 +77,15 @@ func (r *reader) skipLEB(max int) {
 		}
 	}
 	r.fail(errors.New("integer is too long"))
+}
+
+// constant passes over the signed LEB128 of a constant, of at most max bytes.
+func (r *reader) constant(op byte, max int) {
+	from := r.pos
+	r.skipLEB(max)
+	if r.err == nil && r.pos-from == max && !fits(op, r.b[r.pos-1]) {
+		r.fail(errNoFit)
+	}
 }
 
 // count reads the length of a vector. Every element takes a byte at least, so a count above what is
@@ -149,11 +161,12 @@ func (r *reader) limits(what string) (least, most uint32, bounded bool) {
 // constExpr passes over a constant expression of WebAssembly 2.0, its end included. A valid one is a single
 // instruction; a runtime keeps all values of a longer one, in eight times its bytes, before it refuses it.
 func (r *reader) constExpr() {
-	if op := r.constOp(); op != opEnd && r.err == nil {
-		op = r.constOp()
-		if r.err == nil && op != opEnd {
-			r.fail(errors.New("a constant expression has more than one instruction"))
-		}
+	n := 0
+	for r.err == nil && r.constOp() != opEnd {
+		n++
+	}
+	if r.err == nil && n > 1 {
+		r.failf("a constant expression has %d instructions; 1 is allowed", n)
 	}
 }
 
@@ -162,10 +175,12 @@ func (r *reader) constOp() byte {
 	op := r.byte()
 	switch op {
 	case opEnd:
-	case opI32Const, opGlobalGet, opRefFunc:
-		r.skipLEB(5)
+	case opI32Const:
+		r.constant(op, 5)
 	case opI64Const:
-		r.skipLEB(10)
+		r.constant(op, 10)
+	case opGlobalGet, opRefFunc:
+		r.u32()
 	case 0x43: // f32.const
 		r.take(4)
 	case 0x44: // f64.const

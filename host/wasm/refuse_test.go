@@ -119,7 +119,8 @@ func refusals() []refusal {
 		{"an element segment of no known kind", "element section at byte N: element kind 0x01", raw(w.Section(9, []byte{1, 1, 1, 0}))},
 		{"too many bodies", "code section at byte N: function bodies: found 50001, limit 50000", raw(w.Section(10, w.U32(50_001)))},
 		{"too many runs of locals", "code section function body 0 at byte N: runs of locals: found 10001, limit 10000", raw(w.Section(10, w.Code([]byte{1, 2}, w.U32(10_001))))},
-		{"a long constant", "global section at byte N: a constant expression has more than one instruction", raw(w.Section(6, w.Code([]byte{1, wasm.I32, 0}, w.I32(0), w.I32(0), []byte{0x0b})))},
+		{"a constant of 33 bits", "global section at byte N: integer does not fit its type", raw(w.Section(6, []byte{1, wasm.I32, 0, 0x41, 0x80, 0x80, 0x80, 0x80, 0x47, 0x0b}))},
+		{"a long constant", "global section at byte N: a constant expression has 2 instructions; 1 is allowed", raw(w.Section(6, w.Code([]byte{1, wasm.I32, 0}, w.I32(0), w.I32(0), []byte{0x0b})))},
 		{"too many data segments that stay", "data segments of a module that has memory.init or data.drop: found 10001, limit 10000", good(func(m *w.Module) {
 			for range 10_001 {
 				m.Passive(nil)

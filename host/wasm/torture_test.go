@@ -35,8 +35,8 @@ type bomb struct {
 	one func(m *w.Module, size int)
 }
 
-// TestGateLimitsCompile compiles the hardest modules that the gate lets pass, each in a process of its
-// own: of every kind the largest function, as many of them as fit, and all kinds in one. It takes
+// TestGateLimitsCompile validates and compiles the hardest modules that the gate lets pass, each in a process
+// of its own: of every kind the largest function, as many of them as fit, and all kinds in one. It takes
 // minutes: make torture.
 func TestGateLimitsCompile(t *testing.T) {
 	needTorture(t)
