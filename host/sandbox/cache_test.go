@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -70,6 +71,15 @@ func TestWhatWasCompiledIsUsedAgain(t *testing.T) {
 	}
 	if !os.SameFile(files[0], files[1]) {
 		t.Error("the second compiled again")
+	}
+	// All of it can be told from what others put there.
+	if err := fs.WalkDir(os.DirFS(dir), ".", func(name string, d fs.DirEntry, err error) error {
+		if err == nil && name != "." && !sandbox.MadeInCache(name, d.IsDir()) {
+			t.Errorf("%s is not the engine's own", name)
+		}
+		return err
+	}); err != nil {
+		t.Error(err)
 	}
 	if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != 0o700 {
 		t.Errorf("mode %v, %v", info.Mode(), err)
@@ -333,5 +343,22 @@ func TestScanRunsNothing(t *testing.T) {
 	}
 	if _, _, err := engine.Scan(sandbox.Admitted{}); err == nil {
 		t.Error("scanned what was not admitted")
+	}
+}
+
+func TestNamesOfOthersInACacheFolder(t *testing.T) {
+	digest := strings.Repeat("0a", 32)
+	for name, folder := range map[string]bool{
+		"notes.txt": false, "mine": true, "program-x": false, "program-" + digest + ".bak": false, digest: true,
+		"mine/" + digest: false, "wazero-v1/" + digest + ".c": false, "wazero-v1/mine": true, "wazero-v1": false, "wazero-a/wazero-b/wazero-c": true,
+	} {
+		if sandbox.MadeInCache(name, folder) {
+			t.Errorf("%s is taken for the engine's own", name)
+		}
+	}
+	for _, name := range []string{"program-" + digest, "valid-" + digest, "servlet-" + digest + ".17.tmp", "wazero-v1/" + digest, "wazero-v1/wazero-v1/" + digest + ".1.tmp"} {
+		if !sandbox.MadeInCache(name, false) {
+			t.Errorf("%s is the engine's own", name)
+		}
 	}
 }

@@ -11,7 +11,7 @@ func TestImports(t *testing.T) {
 		Allow: map[string]string{
 			"github.com/tetratelabs/wazero":                    "the runtime; this is its one room",
 			"github.com/tetratelabs/wazero/api":                "its values and functions",
-			"github.com/tetratelabs/wazero/experimental":       "memories of our own",
+			"github.com/tetratelabs/wazero/experimental":       "memories of our own, and a validator that compiles nothing",
 			"github.com/writ-run/writ/capabilities":            "the kinds a module has imports of",
 			"github.com/writ-run/writ/capabilities/effect":     "what a guest asks for, and the answers",
 			"github.com/writ-run/writ/capabilities/strictjson": "the one reader of what a guest writes as JSON",

@@ -74,7 +74,10 @@ type Engine struct {
 
 // New makes an Engine.
 func New(ctx context.Context, cfg Config) (*Engine, error) {
-	e := &Engine{logger: cfg.Logger, best: cfg.Best, turns: newTurns(runtime.GOMAXPROCS(0)), machines: map[digest]*machine{}, codes: map[*Code]bool{}, valid: map[digest]bool{}, expected: map[string]*expectation{}}
+	e := &Engine{
+		logger: cfg.Logger, best: cfg.Best, turns: newTurns(runtime.GOMAXPROCS(0)),
+		machines: map[digest]*machine{}, codes: map[*Code]bool{}, valid: map[digest]bool{}, expected: map[string]*expectation{},
+	}
 	if e.logger == nil {
 		e.logger = slog.New(slog.DiscardHandler)
 	}
@@ -108,7 +111,7 @@ func (e *Engine) openCache(cfg Config) error {
 	if err != nil {
 		return err
 	}
-	dir := filepath.Join(cfg.CacheDir, runtimeFolder)
+	dir := filepath.Join(folder.Dir(), runtimeFolder)
 	err = os.MkdirAll(dir, 0o700)
 	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
 		// Nothing is in it that this runtime could use, and nothing can be put there.

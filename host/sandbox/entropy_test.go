@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"math/rand/v2"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/writ-run/writ/host/sandbox"
 	"github.com/writ-run/writ/testdata/guests"
@@ -183,5 +185,26 @@ func TestComparisonIsBounded(t *testing.T) {
 	end()
 	if _, _, _, err := e.Compare(ended, one, two); !errors.Is(err, context.Canceled) {
 		t.Errorf("after its context ended: %v", err)
+	}
+}
+
+// It waits for its turn, as guests do.
+func TestComparisonTakesTurns(t *testing.T) {
+	e := newEngine(t, sandbox.Config{})
+	memory := make([]byte, 64<<10)
+	var leave []func()
+	for range max(runtime.GOMAXPROCS(0)-1, 1) {
+		leave = append(leave, e.Turn(t.Context(), "others"))
+	}
+	ctx, end := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer end()
+	if _, _, _, err := e.Compare(ctx, memory, memory); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("while others have all turns: %v", err)
+	}
+	for _, leave := range leave {
+		leave()
+	}
+	if _, _, _, err := e.Compare(t.Context(), memory, memory); err != nil {
+		t.Error(err)
 	}
 }

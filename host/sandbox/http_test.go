@@ -5,9 +5,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/writ-run/writ/capabilities/effect"
 	"github.com/writ-run/writ/host/sandbox"
@@ -162,6 +165,42 @@ func TestOperationsHoldNoMoreThanTheMemoryLimit(t *testing.T) {
 	got := answer[[][]any](t, probe(t), call)
 	if len(got) != 1 || got[0][1] != float64(-effect.Limit) || got[0][3] != "" {
 		t.Errorf("answers %.200v", got)
+	}
+}
+
+// What the host takes for answers before they are there counts too, that of all operations together, and
+// is free again when they ended.
+func TestOperationsShareTheRoomOfTheirCall(t *testing.T) {
+	const n = 3
+	var tried sync.WaitGroup
+	tried.Add(n)
+	var had, first atomic.Int64
+	host := newMemory()
+	host.fetch = func(ctx context.Context, _ effect.HTTPRequest) (effect.HTTPResponse, *effect.Error) {
+		room := effect.RoomOf(ctx)
+		if room.Take(-1) {
+			t.Error("less than nothing was taken")
+		}
+		has := room.Take(12 << 20)
+		if has {
+			had.Add(1)
+		}
+		tried.Done()
+		tried.Wait()
+		if has && first.Add(1) == 1 { // it ends without an answer, and all that it took is free
+			return effect.HTTPResponse{}, &effect.Error{Code: effect.Unavailable, Text: "first"}
+		}
+		for !room.Take(16<<20) && ctx.Err() == nil {
+			runtime.Gosched()
+		}
+		room.Give(16 << 20)
+		return effect.HTTPResponse{Status: 200}, nil
+	}
+	call := ask{Do: "fetch", List: strings.Split(strings.Repeat(request+"\n", n), "\n")[:n]}.call(host)
+	call.Limits.Memory, call.Limits.Wall = 32<<20, 10*time.Second
+	answer[[][]any](t, probe(t), call)
+	if got := had.Load(); got != n-1 {
+		t.Errorf("%d operations took 12 MiB each of 32", got)
 	}
 }
 

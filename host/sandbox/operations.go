@@ -26,7 +26,7 @@ type operation struct {
 	cancel context.CancelFunc
 	done   chan struct{}
 	result result // written before done is closed
-	size   int64  // bytes held: the request's, later the result's; guarded by operations.mu
+	size   int64  // bytes held: the request's and what is reserved for the result, later the result's; guarded by operations.mu
 	closed bool   // the guest forgot it; guarded by operations.mu
 }
 
@@ -76,6 +76,7 @@ func (r *run) start(size int64, do func(context.Context) result) int32 {
 	}
 	s.next++
 	s.open[s.next] = o
+	ctx = effect.WithRoom(ctx, &room{s, o})
 	logger := r.logger
 	s.group.Go(func() {
 		defer cancel()
@@ -96,6 +97,37 @@ func (s *operations) reserve(size int64) bool {
 	return true
 }
 
+// room is what the result of an operation takes of its call's memory before it is there.
+type room struct {
+	ops *operations
+	o   *operation
+}
+
+var _ effect.Room = (*room)(nil)
+
+// Take implements effect.Room.
+func (r *room) Take(n int64) bool {
+	r.ops.mu.Lock()
+	defer r.ops.mu.Unlock()
+	if n < 0 || n > r.ops.limit-r.ops.held || r.o.finished() {
+		return false
+	}
+	r.ops.held += n
+	r.o.size += n
+	return true
+}
+
+// Give implements effect.Room. What an operation that is finished had reserved was given back then.
+func (r *room) Give(n int64) {
+	r.ops.mu.Lock()
+	defer r.ops.mu.Unlock()
+	if n < 0 || n > r.o.size || r.o.finished() {
+		return
+	}
+	r.ops.held -= n
+	r.o.size -= n
+}
+
 // guarded runs do and turns a panic into an error; run.charge ends the call.
 func (s *operations) guarded(ctx context.Context, do func(context.Context) result, logger *slog.Logger) (res result) {
 	defer func() {
@@ -108,12 +140,13 @@ func (s *operations) guarded(ctx context.Context, do func(context.Context) resul
 	return do(ctx)
 }
 
-// finish hands the result over. The bytes of the request are free again, those of the answer are not.
+// finish hands the result over. The bytes of the request and what was reserved are free again, those of
+// the answer are not.
 func (s *operations) finish(o *operation, res result) {
 	s.mu.Lock()
 	s.held -= o.size
 	s.running--
-	o.size = int64(len(res.head) + len(res.body))
+	o.size = int64(cap(res.head) + cap(res.body))
 	switch {
 	case o.closed:
 		o.size, res = 0, result{}

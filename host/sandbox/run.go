@@ -59,7 +59,10 @@ type run struct {
 
 // newRun starts a call's time. end must be called.
 func (c *Code) newRun(ctx context.Context, call Call) *run {
-	r := &run{call: call, host: call.Host, logger: c.engine.logger, turns: c.engine.turns, seat: seat{caller: call.Caller}, started: time.Now()}
+	r := &run{
+		call: call, host: call.Host, logger: c.engine.logger,
+		turns: c.engine.turns, seat: seat{caller: call.Caller}, started: time.Now(),
+	}
 	r.turned, r.deadline = r.started, r.started.Add(call.Limits.Wall)
 	r.ctx.parent, r.ctx.run, r.ctx.deadline = ctx, r, r.deadline
 	r.logs.limit = call.Limits.Log

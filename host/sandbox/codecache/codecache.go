@@ -22,32 +22,18 @@ import (
 type Folder struct{ dir string }
 
 // Open makes the folder with mode 0700, or checks that the one that is there is private: one that is a
-// link, belongs to another user or can be entered by others is refused.
+// link, belongs to another user or can be entered by others is refused, and one that others could put
+// another in place of.
 func Open(dir string) (*Folder, error) {
-	if err := private(dir); err != nil {
+	dir, err := private(dir)
+	if err != nil {
 		return nil, fmt.Errorf("opening code cache: %w", err)
 	}
 	return &Folder{dir: dir}, nil
 }
 
-// Dir is the folder's path, as it was opened.
+// Dir is the folder's path: absolute, and without links.
 func (f *Folder) Dir() string { return f.dir }
-
-// private makes dir with mode 0700, or checks that the one that is there is private. Whoever can
-// write into it runs machine code in this process: the cache is guarded by a checksum only.
-func private(dir string) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	info, err := os.Lstat(dir)
-	switch {
-	case err != nil:
-		return err
-	case !info.IsDir():
-		return fmt.Errorf("%s is not a folder (links are not followed); remove it", dir)
-	}
-	return checkOwner(dir, info)
-}
 
 // tableCRC finds what a crash or a bad disk did to a file. It is no defence: the folder is.
 var tableCRC = crc32.MakeTable(crc32.Castagnoli)

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -164,6 +166,69 @@ func TestFolderOfOthersIsRefused(t *testing.T) {
 			}
 			if _, err := codecache.Open(dir); err == nil || !strings.HasPrefix(err.Error(), "opening code cache: ") || !strings.HasSuffix(err.Error(), dir+row.want) {
 				t.Errorf("error %v, want %s", err, row.want)
+			}
+		})
+	}
+}
+
+// Nor may others be able to put a folder of their own in its place later. What is refused stays as it was.
+func TestFolderThatOthersCanReplaceIsRefused(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("a folder's access list is inherited there")
+	}
+	const replaced = ": others could replace the cache that is in it; run chmod go-w on it"
+	chmod := func(mode fs.FileMode) func(string) error {
+		return func(dir string) error { return os.Chmod(dir, mode) }
+	}
+	give := func(dir string) error { return os.Chown(dir, 65534, 65534) }
+	for name, row := range map[string]struct {
+		spoil func(above string) error
+		want  string
+	}{
+		"allow one that all may look at":       {chmod(0o755), ""},
+		"allow one that is sticky":             {chmod(0o777 | fs.ModeSticky), ""},
+		"deny one that the group may write to": {chmod(0o775), " has mode 0775" + replaced},
+		"deny one that all may write to":       {chmod(0o757), " has mode 0757" + replaced},
+		"deny another user's":                  {give, " belongs to another user, who could replace the cache that is in it; choose a folder of your own"},
+		"allow one that others do not get so far as": {func(above string) error {
+			return errors.Join(os.Chmod(above, 0o777), os.Chmod(filepath.Dir(above), 0o700))
+		}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if strings.Contains(name, "user") && os.Geteuid() != 0 {
+				t.Skip("only root can give a folder away")
+			}
+			top, err := filepath.EvalSymlinks(t.TempDir())
+			if err != nil {
+				t.Fatal(err)
+			}
+			above := filepath.Join(top, "above")
+			link := filepath.Join(top, "link")
+			// All may reach what is made here: the folder of a test is within one that is private.
+			if err := errors.Join(os.Mkdir(above, 0o700), os.Symlink(above, link), os.Chmod(top, 0o755), os.Chmod(filepath.Dir(top), 0o755), row.spoil(above)); err != nil {
+				t.Fatal(err)
+			}
+			for _, dir := range []string{filepath.Join(above, "code"), filepath.Join(above, "far", "below", "code"), filepath.Join(link, "code")} {
+				f, err := codecache.Open(dir)
+				switch {
+				case row.want == "" && (err != nil || strings.Contains(f.Dir(), "link")):
+					t.Errorf("%s: %v", dir, err)
+				case row.want != "" && (err == nil || err.Error() != "opening code cache: "+above+row.want):
+					t.Errorf("%s: error %v, want %s", dir, err, row.want)
+				}
+			}
+			if entries, err := os.ReadDir(above); err != nil || row.want != "" && len(entries) > 0 {
+				t.Errorf("%v were made in it, %v", entries, err)
+			}
+			// A cache that was there before is refused as well.
+			if row.want != "" {
+				dir := filepath.Join(above, "code")
+				if err := os.Mkdir(dir, 0o700); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := codecache.Open(dir); err == nil {
+					t.Error("one that was there is taken")
+				}
 			}
 		})
 	}
