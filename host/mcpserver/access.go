@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,6 +44,9 @@ type Access struct {
 	Public *url.URL
 	// Proxied says that TLS ends at a proxy before this server: every request must come through it.
 	Proxied bool
+	// ProxyFrom are the addresses of the proxy. From others nothing is taken but probes: who reaches the
+	// listener beside the proxy speaks without TLS, and may name any address as its own. Empty: any.
+	ProxyFrom []netip.Prefix
 	// Anonymous is the status of the answer to a request without any key: 421, which does not tell a
 	// stranger what is here; or 401, which asks for a key, and makes many clients look for an OAuth
 	// login that there is not. Zero: 421. A wrong key is always answered with 401.
@@ -57,10 +62,22 @@ func (a Access) check(address *net.TCPAddr) error {
 		return fmt.Errorf("listening on %s: %w", address, ErrNotLoopback)
 	case a.Proxied && a.Public == nil:
 		return fmt.Errorf("listening on %s behind a proxy: %w", address, ErrNoPublicAddress)
+	case len(a.ProxyFrom) > 0 && !a.Proxied:
+		return fmt.Errorf("listening on %s: %w", address, ErrNoProxy)
 	case !address.IP.IsLoopback() && a.Certificate == nil && !a.Proxied:
 		return fmt.Errorf("listening on %s: %w", address, ErrPlaintext)
 	}
 	return nil
+}
+
+// throughProxy says whether a request came from where the proxy is.
+func (a Access) throughProxy(r *http.Request) bool {
+	if len(a.ProxyFrom) == 0 {
+		return true
+	}
+	from, err := netip.ParseAddrPort(r.RemoteAddr)
+	at := from.Addr().Unmap().WithZone("")
+	return err == nil && slices.ContainsFunc(a.ProxyFrom, func(p netip.Prefix) bool { return p.Contains(at) })
 }
 
 // asksAlways says whether every client needs a key, also while there is none. Whatever can lead strangers

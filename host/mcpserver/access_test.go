@@ -93,6 +93,7 @@ func TestServersThatWouldLetStrangersInAreRefused(t *testing.T) {
 		"every address of IPv6":         {"[::]:0", mcpserver.Access{Keys: r}, mcpserver.ErrPlaintext},
 		"a proxy without a name":        {"127.0.0.1:0", mcpserver.Access{Keys: r, Proxied: true}, mcpserver.ErrNoPublicAddress},
 		"a proxy, and nobody is asked":  {"127.0.0.1:0", mcpserver.Access{Proxied: true, Public: public}, mcpserver.ErrNotLoopback},
+		"a proxy somewhere, and none":   {"127.0.0.1:0", mcpserver.Access{Keys: r, ProxyFrom: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}, mcpserver.ErrNoProxy},
 		"a tunnel, and nobody is asked": {"127.0.0.1:0", mcpserver.Access{Public: public}, mcpserver.ErrNotLoopback},
 		"required, and none known":      {"127.0.0.1:0", mcpserver.Access{Require: true}, mcpserver.ErrNotLoopback},
 	} {
@@ -197,7 +198,11 @@ func TestWrongKeysAreRefusedAlike(t *testing.T) {
 	if len(answers) != 1 {
 		t.Errorf("%d answers: %q", len(answers), answers)
 	}
-	res, _ := ask(t, address, "/mcp")
+	res, body := ask(t, address, "/mcp")
+	// In this form the official Python client shows the text, and the others at least the status.
+	if want := `"id":null,"jsonrpc":"2.0"}`; res.Header.Get("Content-Type") != "application/json" || !strings.HasPrefix(body, `{"error":{"code":-32600,"message":"no MCP server answers here`) || !strings.HasSuffix(body, want) {
+		t.Errorf("without a key: %s is no error of JSON-RPC", body)
+	}
 	if challenge := res.Header.Get("WWW-Authenticate"); res.StatusCode != 401 || challenge != `Bearer realm="writ"` {
 		t.Errorf("without a key: status %d, challenge %q", res.StatusCode, challenge)
 	}
@@ -282,6 +287,21 @@ func TestWrongKeysFromOneAddressHaveToWait(t *testing.T) {
 	}
 	if res, _ := ask(t, address, "/mcp", "Host: other.acme.test", from, "Authorization: Bearer "+key); res.StatusCode != 421 {
 		t.Errorf("another name: status %d", res.StatusCode)
+	}
+}
+
+// Who reaches the listener beside the proxy is not served, whatever key it has.
+func TestRequestsBesideTheProxy(t *testing.T) {
+	r := registrytest.Open(t)
+	key := newKey(t, r, registry.KeySpec{Name: "ci"})
+	public := &url.URL{Scheme: "https", Host: "tools.acme.test"}
+	for from, want := range map[string]int{"127.0.0.1/32": 200, "::/0": 403, "192.0.2.0/24": 403} {
+		access := mcpserver.Access{Keys: r, Proxied: true, Public: public, ProxyFrom: []netip.Prefix{netip.MustParsePrefix(from)}}
+		address := serveAccess(t, newFake(), "127.0.0.1:0", access)
+		res, body := ask(t, address, "/mcp", "Host: tools.acme.test", "X-Forwarded-For: 127.0.0.1", "Authorization: Bearer "+key)
+		if res.StatusCode != want {
+			t.Errorf("a proxy at %s: status %d, want %d: %s", from, res.StatusCode, want, body)
+		}
 	}
 }
 

@@ -31,7 +31,7 @@ func (sp *space) receive(next mcp.MethodHandler) mcp.MethodHandler {
 				result, err = next(ctx, method, req)
 				if session, ok := req.GetSession().(*mcp.ServerSession); ok && method == "initialize" && err == nil && !sp.spaces.local {
 					who, _ := ctx.Value(identityKey{}).(identity)
-					sp.own(session.ID(), who)
+					sp.own(session, who)
 				}
 			}
 		})

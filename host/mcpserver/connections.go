@@ -1,6 +1,7 @@
 package mcpserver
 
 import (
+	"crypto/tls"
 	"net"
 	"net/http"
 	"net/netip"
@@ -29,26 +30,38 @@ func newConnections(byAddress bool) *connections {
 	return c
 }
 
-// changed is the server's ConnState.
+// changed is the server's ConnState. For a new connection it is called where connections are accepted, so
+// that it must not wait.
 func (c *connections) changed(conn net.Conn, state http.ConnState) {
+	if victim := c.count(conn, state); victim != nil {
+		cut(victim)
+	}
+}
+
+// cut closes a connection at once: that of TLS would first wait, for up to seconds, until its client takes a
+// word of farewell.
+func cut(conn net.Conn) {
+	if encrypted, ok := conn.(*tls.Conn); ok {
+		conn = encrypted.NetConn()
+	}
+	conn.Close()
+}
+
+// count keeps count of a connection, and returns the one that is to be closed for it, if any.
+func (c *connections) count(conn net.Conn, state http.ConnState) (victim net.Conn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch state {
 	case http.StateNew:
 		if c.of != nil && c.of[networkOf(conn)] >= maxConnections/4 {
-			conn.Close()
-			return
+			return conn
 		}
 		if len(c.all) >= maxConnections {
-			victim := c.longestIdle()
+			victim = c.longestIdle()
 			if victim == nil || time.Since(c.idle[victim]) < idleGrace {
-				victim = conn
+				return conn
 			}
-			victim.Close()
 			c.forget(victim)
-			if victim == conn {
-				return
-			}
 		}
 		c.all[conn], c.idle[conn] = false, time.Now()
 		if c.of != nil {
@@ -66,6 +79,7 @@ func (c *connections) changed(conn net.Conn, state http.ConnState) {
 	case http.StateHijacked, http.StateClosed:
 		c.forget(conn)
 	}
+	return victim
 }
 
 // longestIdle is nil when a request is under way on all. c.mu is held, here and below.

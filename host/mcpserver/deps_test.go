@@ -16,6 +16,7 @@ func TestImports(t *testing.T) {
 			"github.com/writ-run/writ/host":                    "what is presented",
 			"github.com/writ-run/writ/host/deadline":           "the time in which a client is known",
 			"github.com/writ-run/writ/host/metrics":            "what is counted, and how probes are answered",
+			"github.com/writ-run/writ/host/rate":               "how often a key asks for sessions and lists",
 			"github.com/writ-run/writ/host/trace":              "how clients name their calls to other systems",
 			"github.com/writ-run/writ/registry":                "keys of clients",
 		},

@@ -1,6 +1,9 @@
 package mcpserver
 
 import (
+	"context"
+	"net"
+	"net/http"
 	"net/netip"
 	"testing"
 	"time"
@@ -11,6 +14,10 @@ const (
 	MaxCallsOfSpace = maxCalls / 2
 	MaxConnections  = maxConnections
 	MaxAttempters   = maxAttempters
+	MaxSessionsOf   = maxSessionsOf
+	MaxStreamsOf    = maxStreamsOf
+	MaxBodyBytes    = maxBodyBytes
+	AskBurst        = askBurst
 )
 
 // Budget is bytes that are shared.
@@ -52,6 +59,37 @@ func SetBodyTime(t testing.TB, d time.Duration) {
 	bodyTime = d
 	t.Cleanup(func() { bodyTime = usual })
 }
+
+// SetUnreadTime changes the time for the body of a request that is refused until the test ends.
+func SetUnreadTime(t testing.TB, d time.Duration) {
+	usual := unreadTime
+	unreadTime = d
+	t.Cleanup(func() { unreadTime = usual })
+}
+
+// SetSessions changes how many sessions a space has, and for how long one may be silent, until the test ends.
+func SetSessions(t testing.TB, most int, silent time.Duration) {
+	usual, usually := maxSessions, sessionTime
+	maxSessions, sessionTime = most, silent
+	t.Cleanup(func() { maxSessions, sessionTime = usual, usually })
+}
+
+// Front is what a listener on loopback serves with while its server is not ready.
+func Front(ctx context.Context, s *Server) http.Handler {
+	return s.newFront(ctx, ctx, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+}
+
+// OpenSpace asks for a space as a request does.
+func OpenSpace(ctx context.Context, s *Server, name string) error {
+	_, err := s.newSpaces(ctx).open(ctx, name, false)
+	return err
+}
+
+// NewConnections bounds connections, and Changed is what the server tells it.
+var (
+	NewConnections = newConnections
+	Changed        = (*connections).changed
+)
 
 // NewAttempts counts wrong keys.
 func NewAttempts(now func() time.Time) *attempts {

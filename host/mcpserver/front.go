@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -20,6 +21,7 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/writ-run/writ/capabilities"
+	"github.com/writ-run/writ/host/rate"
 	"github.com/writ-run/writ/registry"
 )
 
@@ -34,7 +36,13 @@ type front struct {
 	visits    visits
 	uses      uses
 	load      *load
-	streams   atomic.Int64 // that are open
+	streams   streams
+	// storeReady answers /readyz while the server takes requests; draining says that it was logged that it
+	// does not.
+	storeReady http.HandlerFunc
+	draining   atomic.Bool
+	uploads    shares
+	asking     *rate.Limiter // how often sessions and lists are asked for
 
 	mu        sync.Mutex // guards endpoints
 	endpoints map[string]*endpoint
@@ -72,7 +80,7 @@ func (f *front) endpoint(ctx context.Context, name string) (*endpoint, error) {
 		load:     newLoad(2),
 		plain:    handler(mcp.StreamableHTTPOptions{Stateless: true, JSONResponse: true}),
 		stream:   handler(mcp.StreamableHTTPOptions{Stateless: true}),
-		sessions: handler(mcp.StreamableHTTPOptions{SessionTimeout: sessionTime}),
+		sessions: handler(mcp.StreamableHTTPOptions{SessionTimeout: streamedTime}),
 	}
 	f.endpoints[name] = e
 	return e, nil
@@ -81,8 +89,15 @@ func (f *front) endpoint(ctx context.Context, name string) (*endpoint, error) {
 // ServeHTTP answers one HTTP request.
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Content-Type-Options", "nosniff")
+	control := http.NewResponseController(w)
 	// For what is written before a handler runs; an answer times its own writes.
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(bodyTime + writeTime))
+	_ = control.SetWriteDeadline(time.Now().Add(bodyTime + writeTime))
+	if r.ContentLength != 0 {
+		// The server reads a body that its handler left before it sends the answer. Without a deadline a
+		// stranger who announces one and never sends it has the connection, and with a few hundred of them
+		// keeps everybody out. Who reads the body sets another.
+		_ = control.SetReadDeadline(time.Now().Add(unreadTime))
+	}
 	if f.probe(w, r) {
 		return
 	}
@@ -92,7 +107,8 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	r = r.WithContext(context.WithValue(r.Context(), identityKey{}, who))
-	session := r.Header.Get("Mcp-Session-Id") != ""
+	id := r.Header.Get("Mcp-Session-Id")
+	session := id != ""
 	switch {
 	case r.Method == http.MethodPost:
 	case session && (r.Method == http.MethodGet || r.Method == http.MethodDelete):
@@ -107,8 +123,21 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "no servlet is installed in the space "+quote(who.by.Space), http.StatusNotFound)
 	case err != nil:
 		http.Error(w, "Writ could not open the space; its log has the reason", http.StatusServiceUnavailable)
-	case session && !end.space.owns(r.Header.Get("Mcp-Session-Id"), who):
-		http.Error(w, "session not found", http.StatusNotFound) // the words for one that there is not
+	case session:
+		leave, ok := end.space.enter(id, who)
+		if !ok {
+			http.Error(w, "session not found", http.StatusNotFound) // the words for one that there is not
+			return
+		}
+		defer leave()
+		f.serveMethod(w, r, end, who)
+	default:
+		f.serveMethod(w, r, end, who)
+	}
+}
+
+func (f *front) serveMethod(w http.ResponseWriter, r *http.Request, end *endpoint, who identity) {
+	switch {
 	case r.Method == http.MethodPost:
 		f.post(w, r, end, who)
 	default:
@@ -155,7 +184,7 @@ func (f *front) post(w http.ResponseWriter, r *http.Request, end *endpoint, who 
 		http.Error(w, "Accept must list application/json and text/event-stream", http.StatusNotAcceptable)
 		return
 	}
-	done, refused := f.makeRoom(r, end)
+	done, refused := f.makeRoom(r, end, who)
 	if refused != nil {
 		refused.write(w)
 		return
@@ -171,12 +200,8 @@ func (f *front) post(w http.ResponseWriter, r *http.Request, end *endpoint, who 
 	if wrong == nil {
 		wrong = checkHeaders(&msg, r.Header, end.space.current())
 	}
-	if wrong == nil && msg.method == "initialize" && len(slices.Collect(end.space.mcp.Sessions())) >= maxSessions {
-		wrong, status = internalError("too many open sessions"), http.StatusServiceUnavailable
-	}
-	if wrong == nil && msg.method == "tools/call" && !who.by.MayCall() {
-		w.Header().Set("WWW-Authenticate", realm+`, error="insufficient_scope"`)
-		wrong, status = notAllowed("call tools"), http.StatusForbidden
+	if wrong == nil {
+		wrong, status = f.judge(w.Header(), &msg, len(body), end, who)
 	}
 	if wrong != nil {
 		writeError(w, status, &msg, wrong)
@@ -185,6 +210,32 @@ func (f *front) post(w http.ResponseWriter, r *http.Request, end *endpoint, who 
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	r.ContentLength = int64(len(body))
 	f.dispatch(w, r, end, &msg, who)
+}
+
+// judge decides whether a client may ask for what a message of a size asks for, now.
+func (f *front) judge(answer http.Header, msg *message, size int, end *endpoint, who identity) (wrong *jsonrpc.Error, status int) {
+	switch msg.method {
+	case "initialize":
+		if size > maxHelloBytes {
+			return invalidRequest(fmt.Sprintf("an initialize message is at most %d KiB long", maxHelloBytes>>10)), http.StatusRequestEntityTooLarge
+		}
+		if len(slices.Collect(end.space.mcp.Sessions())) >= maxSessions {
+			return internalError("too many open sessions"), http.StatusServiceUnavailable
+		}
+	case "tools/call":
+		if !who.by.MayCall() {
+			answer.Set("WWW-Authenticate", realm+`, error="insufficient_scope"`)
+			return notAllowed("call tools"), http.StatusForbidden
+		}
+	}
+	if retry, ok := f.mayAsk(who, msg.method); !ok {
+		seconds := int64((retry + time.Second - 1) / time.Second)
+		answer.Set("Retry-After", strconv.FormatInt(seconds, 10))
+		return &jsonrpc.Error{
+			Code: jsonrpc.CodeInternalError, Message: fmt.Sprintf("the key asked for too many sessions and lists; try again in %d s", seconds),
+		}, http.StatusTooManyRequests
+	}
+	return nil, 0
 }
 
 // dispatch gives a message to the handler of its era, and of the answer that it needs.
@@ -232,12 +283,12 @@ func serve(w http.ResponseWriter, r *http.Request, h http.Handler) {
 
 // serveStream runs a handler whose answer ends with the client or the server.
 func (f *front) serveStream(w http.ResponseWriter, r *http.Request, h http.Handler, who identity) {
-	if f.streams.Add(1) > maxStreams {
-		f.streams.Add(-1)
+	done, ok := f.streams.open(who)
+	if !ok {
 		http.Error(w, "too many open streams", http.StatusServiceUnavailable)
 		return
 	}
-	defer f.streams.Add(-1)
+	defer done()
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	defer context.AfterFunc(f.streaming, cancel)()
@@ -247,7 +298,7 @@ func (f *front) serveStream(w http.ResponseWriter, r *http.Request, h http.Handl
 }
 
 // makeRoom waits until a message of the announced size can be held.
-func (f *front) makeRoom(r *http.Request, end *endpoint) (done func(), refused *refusal) {
+func (f *front) makeRoom(r *http.Request, end *endpoint, who identity) (done func(), refused *refusal) {
 	size := r.ContentLength
 	if size < 0 || size > maxBodyBytes {
 		size = maxBodyBytes // as much is read at most
@@ -255,7 +306,7 @@ func (f *front) makeRoom(r *http.Request, end *endpoint) (done func(), refused *
 	if size < weighty {
 		return func() {}, nil
 	}
-	done, err := takeBoth(r.Context(), size, &end.load.in, &f.load.in)
+	done, err := f.uploads.take(r.Context(), size, who, &end.load.in, &f.load.in)
 	if err != nil {
 		return nil, &refusal{status: http.StatusServiceUnavailable, text: "large messages wait for an answer; send fewer at a time"}
 	}

@@ -11,6 +11,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"github.com/writ-run/writ/host/metrics"
 )
 
 // Times of the HTTP server. None bounds a call: its deadline is its servlet's.
@@ -18,7 +20,7 @@ const (
 	writeTime     = 30 * time.Second // to take one write of an answer
 	idleTime      = 2 * time.Minute  // between requests of one connection
 	keepAliveTime = 15 * time.Second // between signs of life on an open stream
-	sessionTime   = 24 * time.Hour   // of silence, after which a session before 2026-07-28 ends
+	streamedTime  = 24 * time.Hour   // of silence, after which a session before 2026-07-28 ends, also one with an open stream
 	recordTime    = 5 * time.Second  // to record which keys were used
 )
 
@@ -26,6 +28,7 @@ const (
 var (
 	headerTime = 10 * time.Second // its header, and before it to agree on TLS
 	bodyTime   = 30 * time.Second // its body
+	unreadTime = 2 * time.Second  // the body of one that is refused before it is read
 )
 
 // ServeHTTP serves /mcp (space default) and /s/<space>/mcp on a listener until ctx ends, then drains: it
@@ -89,7 +92,7 @@ func (s *Server) ServeHTTP(ctx context.Context, l net.Listener) error {
 func (s *Server) newFront(running, streaming context.Context, address *net.TCPAddr) *front {
 	f := &front{
 		spaces: s.newSpaces(running), streaming: streaming, logger: s.cfg.Logger, listener: address,
-		endpoints: map[string]*endpoint{}, load: newLoad(1), access: s.cfg.Access,
+		endpoints: map[string]*endpoint{}, load: newLoad(1), access: s.cfg.Access, asking: newAskRate(), storeReady: metrics.ReadyHandler(s.cfg.StoreReady, s.cfg.Logger),
 		attempts: attempts{now: time.Now, all: map[netip.Prefix]attempter{}}, visits: visits{all: map[*visit]bool{}},
 	}
 	f.spaces.begin = f.begin
@@ -103,6 +106,7 @@ func (f *front) watch(ctx context.Context) (stop func()) {
 	tools, stopTools := context.WithCancel(ctx)
 	watchers.Go(func() { f.spaces.watch(tools) })
 	keys, stopKeys := context.WithCancel(context.WithoutCancel(ctx))
+	watchers.Go(func() { f.watchSessions(keys) })
 	if f.access.Keys != nil {
 		watchers.Go(func() { f.watchKeys(keys) })
 		watchers.Go(func() { f.recordUses(keys) })
@@ -132,6 +136,9 @@ func drain(server *http.Server, grace time.Duration, stopCalls context.CancelFun
 // endSessions closes the sessions of the older era.
 func (f *front) endSessions() {
 	f.spaces.server.shielded("closing sessions", func() {
+		f.spaces.closing.Lock()
+		f.spaces.ended = true
+		f.spaces.closing.Unlock()
 		var closing sync.WaitGroup
 		for _, sp := range f.spaces.all() {
 			for session := range sp.mcp.Sessions() {
@@ -139,7 +146,7 @@ func (f *front) endSessions() {
 			}
 		}
 		closed := make(chan struct{})
-		go func() { closing.Wait(); close(closed) }()
+		go func() { closing.Wait(); f.spaces.closers.Wait(); close(closed) }()
 		select {
 		case <-closed:
 		case <-time.After(time.Second):

@@ -132,37 +132,6 @@ func (f *front) enter(key registry.AccessKey, asks bool, space string) (identity
 	return identity{by: by, key: key}, nil
 }
 
-// own remembers who opened a session of the older era. Nobody else can use it, whatever they know.
-func (sp *space) own(session string, who identity) {
-	sp.mu.Lock()
-	defer sp.mu.Unlock()
-	if len(sp.owners) > maxSessions {
-		open := map[string]bool{session: true}
-		for s := range sp.mcp.Sessions() {
-			open[s.ID()] = true
-		}
-		for id := range sp.owners {
-			if !open[id] {
-				delete(sp.owners, id)
-			}
-		}
-	}
-	sp.owners[session] = who
-}
-
-// owns says whether a session is the caller's, and lets what runs in it from now on be its with the key
-// of this request, which may be newer than the one it began with.
-func (sp *space) owns(session string, who identity) bool {
-	sp.mu.Lock()
-	defer sp.mu.Unlock()
-	owner, ok := sp.owners[session]
-	if !ok || owner.by.Principal != who.by.Principal {
-		return false
-	}
-	sp.owners[session] = who
-	return true
-}
-
 // callerOf is who a request comes from: on stdio the local user; over HTTP whoever the front found, which
 // in a session is its owner, because all of its requests have the context of its first one.
 func (sp *space) callerOf(ctx context.Context, session *mcp.ServerSession, modern bool) (identity, bool) {
@@ -175,6 +144,8 @@ func (sp *space) callerOf(ctx context.Context, session *mcp.ServerSession, moder
 	}
 	sp.mu.Lock()
 	defer sp.mu.Unlock()
-	who, ok := sp.owners[session.ID()]
-	return who, ok
+	if s := sp.sessions[session.ID()]; s != nil {
+		return s.who, true
+	}
+	return identity{}, false
 }

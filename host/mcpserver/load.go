@@ -12,9 +12,10 @@ import (
 // What the requests of HTTP clients may make the server hold at a time. Half of each belongs to nobody
 // alone: the clients of one space cannot keep those of another waiting, or out.
 const (
-	maxCalls       = 256     // tool calls that wait for an answer
-	maxOthers      = 256     // other requests that do
-	maxHeldBytes   = 8 << 20 // bytes of messages of weighty size, each way
+	maxCalls       = 256      // tool calls that wait for an answer
+	maxOthers      = 256      // other requests that do
+	maxSentBytes   = 16 << 20 // bytes of messages of weighty size that are sent to the server
+	maxHeldBytes   = 8 << 20  // the same of those that it sends
 	maxConnections = 1024
 	idleGrace      = 5 * time.Second // in which a connection is kept for its client's next request
 	roomTime       = 5 * time.Second // to wait until there is room for a message
@@ -38,7 +39,7 @@ type load struct {
 func newLoad(part int) *load {
 	return &load{
 		calls: count{most: maxCalls / part}, others: count{most: maxOthers / part},
-		in: budget{free: maxHeldBytes / int64(part)}, out: budget{free: maxHeldBytes / int64(part)},
+		in: budget{free: maxSentBytes / int64(part)}, out: budget{free: maxHeldBytes / int64(part)},
 	}
 }
 

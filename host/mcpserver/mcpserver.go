@@ -33,6 +33,8 @@ var (
 	ErrPlaintext = errors.New("needs TLS: give it a certificate, or put it behind a proxy that has one")
 	// ErrNoPublicAddress is a server behind a proxy that does not know under which name it is reached.
 	ErrNoPublicAddress = errors.New("needs the address that clients use")
+	// ErrNoProxy is a server that is told where its proxy is, and not that it is behind one.
+	ErrNoProxy = errors.New("the addresses of a proxy are for a server behind one")
 	// ErrSpaceName is a space name that cannot be part of an address.
 	ErrSpaceName = errors.New("a space is named with 1 to 32 of a-z, 0-9 and -")
 )
@@ -42,10 +44,8 @@ const (
 	maxLineBytes   = 16 << 20 // one message on stdio
 	maxBodyBytes   = 4 << 20  // one message over HTTP
 	maxHeaderBytes = 64 << 10
-	maxInFlight    = 256  // requests that wait for an answer, on stdio
-	maxListens     = 64   // open subscriptions of one client on stdio
-	maxStreams     = 256  // open streams over HTTP
-	maxSessions    = 1024 // sessions before 2026-07-28, per space
+	maxInFlight    = 256 // requests that wait for an answer, on stdio
+	maxListens     = 64  // open subscriptions of one client on stdio
 	maxSpaces      = 256
 )
 

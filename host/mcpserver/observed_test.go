@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -173,8 +172,9 @@ func TestProbes(t *testing.T) {
 	r := registrytest.Open(t)
 	newKey(t, r, registry.KeySpec{Name: "ci"}) // so that everything else needs one
 	var broken atomic.Bool
+	var log bytes.Buffer
 	address, stop := counted(t, mcpserver.Config{
-		Host: newFake(), Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), Access: mcpserver.Access{Keys: r},
+		Host: newFake(), Logger: slog.New(slog.NewTextHandler(&log, nil)), Access: mcpserver.Access{Keys: r},
 		StoreReady: func(context.Context) error {
 			if broken.Load() {
 				return errors.New("opening /home/ana/.writ: damaged")
@@ -210,5 +210,9 @@ func TestProbes(t *testing.T) {
 	if status, _ := get("/healthz", ""); status != 200 {
 		t.Errorf("%d: a process that answers is alive", status)
 	}
+	get("/readyz", "")
 	stop()
+	if text := log.String(); strings.Count(text, "not ready") != 1 {
+		t.Errorf("want one line, however often it is asked: %s", text)
+	}
 }

@@ -1,10 +1,13 @@
 package mcpserver
 
 import (
+	"encoding/json"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 
 	"github.com/writ-run/writ/capabilities"
 )
@@ -17,7 +20,9 @@ type refusal struct {
 	retry     time.Duration // Retry-After; zero: none
 }
 
-// write answers a request with the refusal.
+// write answers a request with the refusal. Its text is a JSON-RPC error, which clients show to whoever set
+// them up; of plain text, most show the status alone. Without the id null, which says that the request was not
+// read, they do not take it for an error.
 func (no *refusal) write(w http.ResponseWriter) {
 	if no.challenge != "" {
 		w.Header().Set("WWW-Authenticate", no.challenge)
@@ -27,7 +32,14 @@ func (no *refusal) write(w http.ResponseWriter) {
 		w.Header().Set("Retry-After", strconv.FormatInt(seconds, 10))
 		w.Header().Set("Connection", "close") // to whoever sends too much, a connection is not kept
 	}
-	http.Error(w, no.text, no.status)
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(no.status)
+	body, err := json.Marshal(map[string]any{"jsonrpc": "2.0", "id": nil, "error": &jsonrpc.Error{Code: jsonrpc.CodeInvalidRequest, Message: no.text}})
+	if err != nil {
+		panic("BUG: an error does not encode: " + err.Error())
+	}
+	_, _ = w.Write(body) // when this fails, nobody is left to be told
 }
 
 // admitted decides by its headers whether a request was meant for this server. It stops web pages, which
@@ -35,6 +47,9 @@ func (no *refusal) write(w http.ResponseWriter) {
 // (DNS rebinding), or across origins. There is no CORS header anywhere: no web page of another origin may
 // read an answer.
 func (f *front) admitted(r *http.Request, asks bool) *refusal {
+	if !f.access.throughProxy(r) {
+		return &refusal{status: http.StatusForbidden, text: "requests are taken from the proxy alone; use the address that it serves"}
+	}
 	if !f.ownHost(r) {
 		return &refusal{status: http.StatusMisdirectedRequest, text: "the Host header names another server; use the address that Writ is served under"}
 	}

@@ -27,10 +27,12 @@ func (f *front) probe(w http.ResponseWriter, r *http.Request) bool {
 	case r.URL.Path == "/healthz":
 		metrics.Healthy(w, r)
 	case !server.Ready():
-		f.logger.Warn("not ready", "error", errDraining)
+		if !f.draining.Swap(true) {
+			f.logger.Warn("not ready", "error", errDraining)
+		}
 		http.Error(w, "not ready", http.StatusServiceUnavailable)
 	default:
-		metrics.ReadyHandler(server.cfg.StoreReady, f.logger)(w, r)
+		f.storeReady(w, r)
 	}
 	return true
 }

@@ -28,9 +28,9 @@ type space struct {
 
 	refreshing sync.Mutex // held by the one refresh at a time
 
-	mu     sync.Mutex // guards tools and owners
-	tools  *snapshot
-	owners map[string]identity // who opened each session of the older era, by its id
+	mu       sync.Mutex // guards tools and sessions
+	tools    *snapshot
+	sessions map[string]*session // of the older era, by id
 }
 
 // snapshot is a space's tools at one moment. It is never changed.
@@ -41,7 +41,7 @@ type snapshot struct {
 }
 
 func newSpace(s *spaces, name string) *space {
-	sp := &space{name: name, spaces: s, logger: s.server.cfg.Logger.With("space", name), tools: &snapshot{}, owners: map[string]identity{}}
+	sp := &space{name: name, spaces: s, logger: s.server.cfg.Logger.With("space", name), tools: &snapshot{}, sessions: map[string]*session{}}
 	sp.mcp = mcp.NewServer(s.server.implementation(), &mcp.ServerOptions{
 		Instructions: instructions,
 		// Without this the SDK offers "logging", which is deprecated.
@@ -73,11 +73,7 @@ func (sp *space) current() *snapshot {
 func (sp *space) refresh(ctx context.Context) error {
 	sp.refreshing.Lock()
 	defer sp.refreshing.Unlock()
-	var listed []host.Tool
-	err := errPanic
-	sp.spaces.server.shielded("listing tools", func() {
-		listed, err = sp.spaces.server.cfg.Host.Tools(ctx, localUser(sp.name).by)
-	})
+	listed, err := sp.spaces.list(ctx, sp.name)
 	if err != nil {
 		if ctx.Err() == nil {
 			sp.logger.Error("listing tools", "error", err)

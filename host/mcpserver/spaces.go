@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/writ-run/writ/capabilities"
+	"github.com/writ-run/writ/host"
 )
 
 // spaces are the endpoints of one Serve method, each made when it is first asked for and kept until
@@ -23,6 +24,10 @@ type spaces struct {
 
 	mu     sync.Mutex // guards byName
 	byName map[string]*space
+
+	closing sync.Mutex // guards ended, and that closers grows
+	ended   bool       // all sessions are closed
+	closers sync.WaitGroup
 }
 
 func (s *Server) newSpaces(running context.Context) *spaces {
@@ -41,15 +46,22 @@ func (s *spaces) open(ctx context.Context, name string, create bool) (*space, er
 	if sp != nil {
 		return sp, nil
 	}
-	sp = newSpace(s, name)
-	err := sp.refresh(ctx)
-	if !create && name != capabilities.DefaultSpace {
-		if err != nil {
+	must := !create && name != capabilities.DefaultSpace
+	if must {
+		// Before an SDK server is made, which a name that is only asked for is not worth.
+		if tools, err := s.list(ctx, name); err != nil {
+			s.server.cfg.Logger.Error("listing tools", "space", name, "error", err)
 			return nil, err
-		}
-		if len(sp.current().byName) == 0 {
+		} else if len(tools) == 0 {
 			return nil, errNoSpace
 		}
+	}
+	sp = newSpace(s, name)
+	if err := sp.refresh(ctx); must && err != nil {
+		return nil, err
+	}
+	if must && len(sp.current().byName) == 0 {
+		return nil, errNoSpace // none of its tools can be shown
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -61,6 +73,15 @@ func (s *spaces) open(ctx context.Context, name string, create bool) (*space, er
 	}
 	s.byName[name] = sp
 	return sp, nil
+}
+
+// list asks the host for the tools of a space.
+func (s *spaces) list(ctx context.Context, name string) (listed []host.Tool, err error) {
+	err = errPanic
+	s.server.shielded("listing tools", func() {
+		listed, err = s.server.cfg.Host.Tools(ctx, localUser(name).by)
+	})
+	return listed, err
 }
 
 func (s *spaces) all() []*space {
