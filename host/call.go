@@ -232,7 +232,7 @@ func (c *call) prepare(ctx context.Context) error {
 
 // load makes sure that the servlet is compiled.
 func (c *call) load(ctx context.Context) (release func(), err error) {
-	l, release, err := c.host.loader.acquire(ctx, c.in.Digest)
+	l, release, err := c.host.loader.acquire(ctx, c.by, c.in.Digest)
 	if err != nil {
 		return nil, c.unloadable(ctx, err)
 	}
@@ -424,7 +424,9 @@ func (c *call) wait(ctx, parent context.Context, until time.Time) (leave func(),
 }
 
 // caller is who asks, for what callers share.
-func (c *call) caller() string { return c.by.Space + "/" + c.by.Principal }
+func (c *call) caller() string { return sharer(c.by) }
+
+func sharer(by capabilities.Caller) string { return by.Space + "/" + by.Principal }
 
 // memory is how many bytes the guest may have.
 func (c *call) memory() int64 { return int64(c.policy.Limits.MemoryMB) << 20 }
@@ -438,14 +440,20 @@ func (c *call) output() int {
 	return most
 }
 
-// claims is how many bytes the call counts for: what its guest may have, and its result, which the host
-// holds. The largest call of all has room all the same.
+// claims is how many bytes the call counts for: what its guest may have, its result and, as much as the
+// guest again, its requests and their answers, which the host holds. The largest call of all has room all
+// the same.
 func (c *call) claims() int64 {
 	memory := c.memory()
-	if all := c.host.lanes.single(); memory <= all {
-		return min(memory+int64(c.policy.Limits.ResultKB)<<10, all)
+	all := c.host.lanes.single()
+	if memory > all {
+		return memory
 	}
-	return memory
+	claims := memory + int64(c.policy.Limits.ResultKB)<<10
+	if rights := c.policy.Rights; len(rights.HTTP) > 0 || rights.Web != nil {
+		claims += memory
+	}
+	return min(claims, all)
 }
 
 // open makes the guard: from here on, effects can happen.

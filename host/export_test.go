@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/writ-run/writ/capabilities"
 	"github.com/writ-run/writ/capabilities/guard"
@@ -61,6 +62,15 @@ func (h *Host) Compiles(count func()) {
 	h.loader.compile = func(ctx context.Context, module []byte, m capabilities.Manifest) (code, error) {
 		count()
 		return made(context.WithoutCancel(ctx), module, m)
+	}
+}
+
+// Loads tells of each load that has its slot, by the name of the servlet, before it is compiled.
+func (h *Host) Loads(tell func(name string)) {
+	made := h.loader.compile
+	h.loader.compile = func(ctx context.Context, module []byte, m capabilities.Manifest) (code, error) {
+		tell(m.Name)
+		return made(ctx, module, m)
 	}
 }
 
@@ -144,3 +154,12 @@ func ReadResult(output []byte) (raw []byte, isError bool, cleaned int, err error
 
 // Recheck looks the grants of all running calls up again, as every change of the home does.
 func (h *Host) Recheck() { h.recheck() }
+
+// PauseAfter is how long a file is not loaded that failed to so often, each time after so long.
+func PauseAfter(failures int, took time.Duration) time.Duration {
+	l := &loader{failures: map[string]*failedLoad{}}
+	for range failures {
+		l.note("digest", 0, took, errPanic)
+	}
+	return time.Until(l.failures["digest"].until)
+}

@@ -6,6 +6,8 @@
 //	call.go      the order of the steps, and the record before and after
 //	servlet.go   servlet file -> what was signed; -> verified -> admitted -> compiled
 //	loader.go    that once for all callers, and unloaded again
+//	slots.go     how many servlets are loaded at a time, and for whom
+//	failed.go    those that cannot be loaded are not tried all the time
 //	prepare.go   the same right after an approval
 //	ready.go     what keeps a servlet from running, in one sentence with the command that mends it
 //	secrets.go   what is attached to requests, fetched when it is sent

@@ -31,23 +31,20 @@ type loader struct {
 	log     *slog.Logger
 	max     int
 	idle    time.Duration
-	slots   chan struct{} // one for each load that may be under way
+	slots   slots // for loads
 
 	life context.Context // of loads that wait for a slot, of who waits for a load, and of the sweeper; ends with stop
 	end  context.CancelFunc
 	work sync.WaitGroup // loads under way, the sweeper and foresight
 
 	mu       sync.Mutex
-	servlets map[string]*servlet // guarded by mu
-	loaded   map[string]*loaded  // guarded by mu
-	flights  map[string]*flight  // guarded by mu
-	clock    uint64              // guarded by mu; counts uses
-	closed   bool                // guarded by mu; what lands now is freed
+	servlets map[string]*servlet    // guarded by mu
+	loaded   map[string]*loaded     // guarded by mu
+	flights  map[string]*flight     // guarded by mu
+	failures map[string]*failedLoad // guarded by mu; by digest
+	clock    uint64                 // guarded by mu; counts uses
+	closed   bool                   // guarded by mu; what lands now is freed
 }
-
-// maxLoads is how many servlets are compiled at a time. Each takes a processor for about a second and
-// hundreds of megabytes; a caller who names many servlets at once must not get all that at once.
-const maxLoads = 2
 
 // loaded is compiled code and who uses it.
 type loaded struct {
@@ -60,6 +57,7 @@ type loaded struct {
 
 // flight is one load for all who wait for it.
 type flight struct {
+	slot *slot
 	done chan struct{}
 	err  error // set before done is closed
 }
@@ -67,8 +65,8 @@ type flight struct {
 func newLoader(s store, engine *sandbox.Engine, log *slog.Logger, max int, idle time.Duration) *loader {
 	l := &loader{
 		store: s, engine: engine, compile: compileWith(engine, log),
-		log: log, max: max, idle: idle, slots: make(chan struct{}, maxLoads),
-		servlets: map[string]*servlet{}, loaded: map[string]*loaded{}, flights: map[string]*flight{},
+		log: log, max: max, idle: idle,
+		servlets: map[string]*servlet{}, loaded: map[string]*loaded{}, flights: map[string]*flight{}, failures: map[string]*failedLoad{},
 	}
 	l.life, l.end = context.WithCancel(context.Background())
 	l.work.Go(l.sweep)
@@ -76,13 +74,14 @@ func newLoader(s store, engine *sandbox.Engine, log *slog.Logger, max int, idle 
 }
 
 // acquire returns a compiled servlet; the first of many callers compiles it, once. release must be
-// called when the call is over. A load that fails is tried again by the next call.
-func (l *loader) acquire(ctx context.Context, digest string) (s *loaded, release func(), err error) {
+// called when the call is over. A load that failed is tried again by a call after a while, or after any
+// change of the registry.
+func (l *loader) acquire(ctx context.Context, by capabilities.Caller, digest string) (s *loaded, release func(), err error) {
 	for {
 		if s := l.take(digest); s != nil {
 			return s, func() { l.release(s) }, nil
 		}
-		f := l.fly(digest)
+		f := l.fly(digest, sharer(by))
 		select {
 		case <-f.done:
 			if f.err != nil {
@@ -119,22 +118,29 @@ func (l *loader) release(s *loaded) {
 
 // fly joins the load of a servlet, or starts it. It runs on a goroutine of its own: a caller who gives
 // up does not spoil it for the others.
-func (l *loader) fly(digest string) *flight {
+func (l *loader) fly(digest, caller string) *flight {
+	generation := l.store.Generation()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if f := l.flights[digest]; f != nil {
+		l.slots.join(f.slot, caller)
 		return f
 	}
-	f := &flight{done: make(chan struct{})}
+	f := &flight{slot: newSlot(caller), done: make(chan struct{})}
 	if l.loaded[digest] != nil { // landed meanwhile
+		close(f.done)
+		return f
+	}
+	if f.err = l.failing(digest, generation); f.err != nil {
 		close(f.done)
 		return f
 	}
 	l.flights[digest] = f
 	l.work.Go(func() {
-		s, err := l.load(digest)
+		s, took, err := l.load(digest, f.slot)
 		l.mu.Lock()
 		delete(l.flights, digest)
+		l.note(digest, generation, took, err)
 		var idle []code
 		if err == nil && l.closed {
 			idle, err = []code{s.code}, errClosing
@@ -155,36 +161,49 @@ func (l *loader) fly(digest string) *flight {
 	return f
 }
 
-func (l *loader) load(digest string) (s *loaded, err error) {
+// load waits for a slot and loads a servlet, and says what it took from then on.
+func (l *loader) load(digest string, at *slot) (s *loaded, took time.Duration, err error) {
+	var began time.Time
 	defer func() {
 		if p := recover(); p != nil {
 			l.log.Error("panic while loading a servlet", "digest", digest, "panic", p)
 			s, err = nil, errPanic
+		}
+		if !began.IsZero() {
+			took = time.Since(began)
 		}
 		if err != nil && l.life.Err() != nil {
 			err = errClosing // not the file's fault
 		}
 	}()
 	ctx := l.life
-	select {
-	case l.slots <- struct{}{}:
-		defer func() { <-l.slots }()
-	case <-ctx.Done():
-		return nil, errClosing
+	if !l.slots.enter(ctx, at, l.effort(digest)) {
+		return nil, 0, errClosing
 	}
+	defer l.slots.leave(at)
+	began = time.Now()
 	// Its code is fetched from the cache while its file is read and verified.
 	if stated, err := l.read(ctx, digest); err == nil {
 		defer l.engine.Expect(stated.manifest.Module.SHA256)()
 	}
 	v, module, err := l.verify(ctx, digest)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	c, err := l.compile(ctx, module, v.manifest)
 	if err != nil {
-		return nil, fmt.Errorf("compiling servlet: %w", err)
+		return nil, 0, fmt.Errorf("compiling servlet: %w", err)
 	}
-	return &loaded{servlet: v, code: c}, nil
+	return &loaded{servlet: v, code: c}, 0, nil
+}
+
+// effort is what a load of a servlet takes, going by the last one. One that started well then, and does
+// not now, is untried the next time.
+func (l *loader) effort(digest string) effort {
+	if start, ok := l.engine.Remembered(digest); ok && start.Rung != sandbox.RungPlain {
+		return tried
+	}
+	return untried
 }
 
 // surplus takes out of the map what is above the limit and idle, longest unused first. keep has just

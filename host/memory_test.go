@@ -23,10 +23,18 @@ func until(t *testing.T, what string, reached func() bool) {
 	}
 }
 
+// One caller has half of all. A call counts for 64 MB and its result; with an HTTP capability for as much
+// again, which the host may hold of answers.
 func TestCallsShareTheMemory(t *testing.T) {
+	t.Run("of guests", func(t *testing.T) { shareMemory(t, 2*3*65<<20, "t_act") })
+	t.Run("of guests and answers", func(t *testing.T) { shareMemory(t, 2*3*129<<20, "t_fetch") })
+}
+
+// shareMemory calls a tool that has room to run three times.
+func shareMemory(t *testing.T, memory int64, tool string) {
 	h := newFixture(t, guard.Network{})
-	h.install("t", manifest()) // 64 MB for each call and its result, and half of all for one caller
-	h.adopt(host.NewOver(host.Config{Engine: engine, Memory: 2 * 3 * 65 << 20}, h.reg))
+	h.install("t", manifest())
+	h.adopt(host.NewOver(host.Config{Engine: engine, Memory: memory}, h.reg))
 	var running atomic.Int32
 	goOn := make(chan struct{})
 	h.host.Runner(func(_ context.Context, call sandbox.Call) sandbox.Outcome {
@@ -40,7 +48,7 @@ func TestCallsShareTheMemory(t *testing.T) {
 	})
 	var all sync.WaitGroup
 	for range 12 {
-		all.Go(func() { want(t, h.call("t_act", args{}), host.StatusOK, "") })
+		all.Go(func() { want(t, h.call(tool, args{}), host.StatusOK, "") })
 	}
 	until(t, "all run or wait", func() bool { return int(running.Load())+h.host.WaitingForTurn() == 12 })
 	if n := running.Load(); n != 3 {

@@ -39,7 +39,7 @@ func (h *Host) Prepare(ctx context.Context, by capabilities.Caller, alias string
 	if p := ungranted(in, s, err); p != nil {
 		return sandbox.Start{}, h.unprepared(in, *p, capabilities.ErrNotGranted)
 	}
-	l, release, err := h.loader.acquire(ctx, in.Digest)
+	l, release, err := h.loader.acquire(ctx, by, in.Digest)
 	if err != nil {
 		return sandbox.Start{}, h.unprepared(in, unreadable(in, err), err)
 	}

@@ -39,6 +39,12 @@ func (h *fixture) own(cfg sandbox.Config, more host.Config) {
 // could read.
 func (h *fixture) tiny(alias string, add func(m *w.Module)) registry.Installation {
 	h.t.Helper()
+	return h.tinyAs(me, alias, add)
+}
+
+// tinyAs is tiny for another caller.
+func (h *fixture) tinyAs(by capabilities.Caller, alias string, add func(m *w.Module)) registry.Installation {
+	h.t.Helper()
 	m := &w.Module{}
 	add(m)
 	m.Memory(w.Range(1, 2))
@@ -58,8 +64,8 @@ func (h *fixture) tiny(alias string, add func(m *w.Module)) registry.Installatio
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	in, err := h.reg.Install(h.t.Context(), me, registry.Installation{
-		Space: me.Space, Alias: alias, Name: alias, Version: "1.0.0", Publisher: s.KeyID(), Digest: s.Digest(),
+	in, err := h.reg.Install(h.t.Context(), by, registry.Installation{
+		Space: by.Space, Alias: alias, Name: alias, Version: "1.0.0", Publisher: s.KeyID(), Digest: s.Digest(),
 		Source: "test", Development: true, Grant: h.grant(s),
 	}, file)
 	if err != nil {

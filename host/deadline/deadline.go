@@ -170,11 +170,13 @@ var ErrTooMany = errors.New("too much that was left behind still runs")
 
 // Group runs work of its own that may be left behind, so much of it at most. The zero Group refuses.
 type Group struct {
-	Most int // that may be left behind at a time
+	// Most may be left behind before no other is begun. What runs is not counted, so that those who come
+	// together do not refuse one another; as many as run then may be left behind beyond it.
+	Most int
 	// Tell is told of each step of each piece; nil: nobody.
 	Tell func(Phase, Step)
 
-	left atomic.Int64 // pieces that run
+	left atomic.Int64 // pieces that were left behind and still run
 }
 
 // Do runs f in a phase. Its error is *Exceeded when f did not keep its time, whatever f said of it. A panic
@@ -199,12 +201,14 @@ func Do[T any](ctx context.Context, g *Group, p Phase, f func(context.Context) (
 	defer w.Stop()
 	done := make(chan outcome, 1)
 	w.Begin(p)
-	g.left.Add(1) // as long as it runs it may turn out to be
+	var over atomic.Bool // it has ended, or was left behind: the second to say so knows of the first
 	go func() {
-		defer g.left.Add(-1)
 		var out outcome
 		defer func() {
 			out.panic = recover()
+			if over.Swap(true) {
+				g.left.Add(-1)
+			}
 			done <- out
 		}()
 		out.value, out.err = f(ctx)
@@ -220,6 +224,10 @@ func Do[T any](ctx context.Context, g *Group, p Phase, f func(context.Context) (
 		}
 		return out.value, out.err
 	case <-w.Left():
+		// Counted before it is marked, so that it is never taken off before it was counted.
+		if g.left.Add(1); over.Swap(true) {
+			g.left.Add(-1)
+		}
 		return none, &Exceeded{Phase: p, Left: true}
 	}
 }

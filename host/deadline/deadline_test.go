@@ -153,8 +153,23 @@ func TestDo(t *testing.T) {
 		}
 		close(free)
 		synctest.Wait()
+		// Those that run keep nobody out.
+		busy, done := make(chan struct{}), make(chan error)
+		for range 5 {
+			go func() {
+				_, err := deadline.Do(t.Context(), g, phase, func(context.Context) (int, error) { <-busy; return 0, nil })
+				done <- err
+			}()
+		}
+		synctest.Wait()
 		if _, err := deadline.Do(t.Context(), g, phase, func(context.Context) (int, error) { return 0, nil }); err != nil {
 			t.Errorf("after the stuck ones ended: %v", err)
+		}
+		close(busy)
+		for range 5 {
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
 		}
 		func() {
 			defer func() {

@@ -22,6 +22,9 @@ const partSuffix = ".jsonl"
 
 var partForm = regexp.MustCompile(`^[0-9]{8}\.jsonl$`)
 
+// IsPart says that a file of this name, in the folder of a log, is a part of it.
+func IsPart(name string) bool { return partForm.MatchString(name) }
+
 // File appends lines to the log of a home, which any number of processes share: parts with rising numbers
 // in one folder. Each line is one write at the end of a part, so that lines of different processes do not
 // mix; nothing is renamed, so that nobody writes to what another has put away. A part that is full is

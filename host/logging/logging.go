@@ -14,6 +14,8 @@ import (
 	"io"
 	"log/slog"
 	"strings"
+
+	"github.com/writ-run/writ/capabilities"
 )
 
 // Formats of lines.
@@ -30,9 +32,20 @@ func NewHandler(w io.Writer, format string, level slog.Leveler, redacted func(in
 	case FormatText:
 		return Redact(slog.NewTextHandler(w, opts), redacted), true
 	case FormatJSON:
-		return Redact(slog.NewJSONHandler(w, opts), redacted), true
+		return Redact(slog.NewJSONHandler(printable{w}, opts), redacted), true
 	}
 	return nil, false
+}
+
+// printable writes lines of JSON that a terminal may show: slog leaves in them what draws nothing, or
+// turns the direction of what stands around it.
+type printable struct{ w io.Writer }
+
+func (p printable) Write(line []byte) (int, error) {
+	if _, err := p.w.Write(capabilities.PrintableJSON(line)); err != nil {
+		return 0, err
+	}
+	return len(line), nil
 }
 
 // ParseLevel reads debug, info, warn or error.

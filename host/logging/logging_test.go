@@ -139,6 +139,20 @@ func TestForgedLinesStayOneLine(t *testing.T) {
 	}
 }
 
+// A terminal that shows lines of JSON obeys nothing in them, and they have the same value.
+func TestLinesOfJSONAreFitForATerminal(t *testing.T) {
+	const text = "a\u009b2Jb\u202ec\u2066\x7f\U000e0041 caf\u00e9"
+	log, out := handler(t, nil)
+	log.Info(text, text, text)
+	if i := strings.IndexFunc(out.String(), func(r rune) bool { return r > '~' && r != '\u00e9' }); i >= 0 {
+		t.Errorf("raw at %d: %+q", i, out)
+	}
+	var line map[string]string
+	if err := json.Unmarshal(out.Bytes(), &line); err != nil || line["msg"] != text || line[text] != text {
+		t.Errorf("%+q, %v", line, err)
+	}
+}
+
 // Nobody who logs waits for a place that takes nothing; what is lost is said.
 func TestAsyncNeverWaits(t *testing.T) {
 	free := make(chan struct{})

@@ -14,7 +14,7 @@ const Redacted = "[redacted]"
 
 // sensitive are words in the name of an attribute whose value no log may hold, whatever it is. (That is too
 // much for the data of tools, and right for a log.)
-var sensitive = []string{"token", "key", "secret", "password", "passphrase", "authorization", "cookie", "credential"}
+var sensitive = []string{"token", "key", "secret", "password", "passwd", "passphrase", "authorization", "cookie", "credential"}
 
 func sensitiveName(name string) bool {
 	name = strings.ToLower(name)
@@ -29,25 +29,30 @@ func sensitiveName(name string) bool {
 // shapes are secrets that are known by their look, wherever they stand: in the text of an error, of a
 // servlet's log line or in a URL. A group named keep stays.
 var shapes = regexp.MustCompile(strings.Join([]string{
-	`-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)`,
-	`\b(?:AKIA|ASIA)[0-9A-Z]{16}\b`,                              // AWS
-	`\bgh[pousr]_[0-9A-Za-z]{20,}`,                               // GitHub
-	`\bgithub_pat_[0-9A-Za-z_]{20,}`,                             // GitHub
-	`\bglpat-[0-9A-Za-z_-]{16,}`,                                 // GitLab
-	`\bxox[a-z]-[0-9A-Za-z-]{10,}`,                               // Slack
-	`\b[sr]k[-_](?:live|test|proj|ant|or)[-_][0-9A-Za-z_-]{10,}`, // Stripe, model providers
-	`\bsk-[0-9A-Za-z]{20,}`,                                      // model providers
-	`\bAIza[0-9A-Za-z_-]{35}`,                                    // Google
-	`\bya29\.[0-9A-Za-z_-]{20,}`,                                 // Google OAuth
-	`\bnpm_[0-9A-Za-z]{30,}`,                                     // npm
-	`\bwrit_[0-9A-Za-z_-]{20,}`,                                  // Writ's own
-	`\beyJ[0-9A-Za-z_-]{8,}\.[0-9A-Za-z_-]{8,}\.[0-9A-Za-z_-]*`,  // JSON Web Token
-	`(?i:\b(?P<keep1>bearer|basic)\s+)[0-9A-Za-z._~+/=-]{8,}`,    // Authorization
-	`(?P<keep2>[a-z][a-z0-9+.-]*://[^\s/:@]*:)[^\s/@]+@`,         // user and password in a URL
-	`(?i:(?P<keep3>[\w.-]*(?:token|secret|passw(?:or)?d|passphrase|api[_-]?key|access[_-]?key|private[_-]?key|signature)[\w.-]*["']?\s*[=:]\s*["']?))[^\s"'&,;<>)}\]]{4,}`,
+	`-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY(?: BLOCK)?-----|$)`,
+	`\b(?:AKIA|ASIA)[0-9A-Z]{16}\b`,                                  // AWS
+	`\bgh[pousr]_[0-9A-Za-z]{20,}`,                                   // GitHub
+	`\bgithub_pat_[0-9A-Za-z_]{20,}`,                                 // GitHub
+	`\bglpat-[0-9A-Za-z_-]{16,}`,                                     // GitLab
+	`\bxox[a-z]-[0-9A-Za-z-]{10,}`,                                   // Slack
+	`\b[sr]k[-_](?:live|test|proj|ant|or)[-_][0-9A-Za-z_-]{10,}`,     // Stripe, model providers
+	`\bsk-[0-9A-Za-z]{20,}`,                                          // model providers
+	`\bAIza[0-9A-Za-z_-]{35}`,                                        // Google
+	`\bya29\.[0-9A-Za-z_-]{20,}`,                                     // Google OAuth
+	`\bnpm_[0-9A-Za-z]{30,}`,                                         // npm
+	`\bwrit_[0-9A-Za-z_-]{20,}`,                                      // Writ's own
+	`\beyJ[0-9A-Za-z_-]{8,}\.[0-9A-Za-z_-]{8,}\.[0-9A-Za-z_-]*`,      // JSON Web Token
+	`(?P<keep1>\b(?i:bearer|basic)\s+)[0-9A-Za-z._~+/=-]{8,}`,        // Authorization
+	`(?P<keep2>[a-z][a-z0-9+.-]*://[^\s/:@?#]*:)[^\s/@]+(?P<end1>@)`, // user and password in a URL
+	`(?P<keep3>https?://)[^\s/:@?#"',<>]+(?P<end2>@)`,                // a token as the user
 }, "|"))
 
-var kept = []int{shapes.SubexpIndex("keep1"), shapes.SubexpIndex("keep2"), shapes.SubexpIndex("keep3")}
+// kept are the groups of shapes that stay, before and after what is taken out.
+var kept = [][2]int{
+	{shapes.SubexpIndex("keep1"), 0},
+	{shapes.SubexpIndex("keep2"), shapes.SubexpIndex("end1")},
+	{shapes.SubexpIndex("keep3"), shapes.SubexpIndex("end2")},
+}
 
 // cards are numbers of payment cards: 13 to 19 digits in groups, with a right last digit.
 var cards = regexp.MustCompile(`\b\d(?:[ -]?\d){12,18}\b`)
@@ -61,23 +66,24 @@ func Text(s string) (string, int) {
 	if len(s) > maxText {
 		s = strings.ToValidUTF8(s[:maxText], "") + "…"
 	}
-	if len(s) < 8 {
+	if len(s) < 5 {
 		return s, 0
 	}
 	s = replace(shapes, s, func(m []int) string {
 		n++
 		for _, k := range kept {
-			if from, to := m[2*k], m[2*k+1]; from >= 0 {
-				// What was between the kept part and the value is white space or nothing.
+			if from, to := m[2*k[0]], m[2*k[0]+1]; from >= 0 {
 				end := ""
-				if s[m[1]-1] == '@' { // of a URL
-					end = "@"
+				if k[1] > 0 {
+					end = s[m[2*k[1]]:m[2*k[1]+1]]
 				}
-				return strings.TrimRight(s[from:to], " ") + sep(s[from:to]) + Redacted + end
+				return s[from:to] + Redacted + end
 			}
 		}
 		return Redacted
 	})
+	s, more := pairs(s)
+	n += more
 	return replace(cards, s, func(m []int) string {
 		if !luhn(s[m[0]:m[1]]) {
 			return s[m[0]:m[1]]
@@ -85,14 +91,6 @@ func Text(s string) (string, int) {
 		n++
 		return Redacted
 	}), n
-}
-
-// sep is what stands between a kept word and what was taken out behind it.
-func sep(kept string) string {
-	if last := kept[len(kept)-1]; last == '=' || last == ':' || last == '"' || last == '\'' {
-		return ""
-	}
-	return " "
 }
 
 func replace(re *regexp.Regexp, s string, with func([]int) string) string {

@@ -218,12 +218,25 @@ func TestServe(t *testing.T) {
 	if status, _ := get("GET", "/healthz", ""); status != 200 {
 		t.Errorf("%d: a store that is locked is no reason to start the process again", status)
 	}
+	get("GET", "/readyz", "")
+	ready = nil
+	for range 2 {
+		if status, _ := get("GET", "/readyz", ""); status != 200 {
+			t.Errorf("%d", status)
+		}
+	}
+	ready = errors.New("full")
+	get("GET", "/readyz", "")
 	stop()
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
 	if !strings.Contains(log.String(), "locked") {
 		t.Errorf("the log has no reason: %q", &log)
+	}
+	// What asks every second does not fill the log.
+	if text := log.String(); strings.Count(text, "not ready") != 2 || strings.Count(text, "ready again") != 1 {
+		t.Errorf("want a line for each change: %s", text)
 	}
 	if _, err := net.DialTimeout("tcp", l.Addr().String(), time.Second); err == nil {
 		t.Error("still listening")

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 )
 
@@ -100,8 +101,10 @@ func loopbackHost(host string) bool {
 // Healthy answers that the process answers.
 func Healthy(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") }
 
-// ReadyHandler answers 200 when ready returns nil, else 503.
+// ReadyHandler answers 200 when ready returns nil, else 503. Whether it does is logged when it changes: what
+// asks may ask every second, and anybody may.
 func ReadyHandler(ready func(context.Context) error, log *slog.Logger) http.HandlerFunc {
+	var failing atomic.Bool
 	return func(w http.ResponseWriter, r *http.Request) {
 		if ready == nil {
 			http.Error(w, "not ready", http.StatusServiceUnavailable)
@@ -110,9 +113,15 @@ func ReadyHandler(ready func(context.Context) error, log *slog.Logger) http.Hand
 		ctx, cancel := context.WithTimeout(r.Context(), requestTime)
 		defer cancel()
 		if err := ready(ctx); err != nil {
-			log.Warn("not ready", "error", err)
+			// Who asked and left did not wait for the answer.
+			if r.Context().Err() == nil && !failing.Swap(true) {
+				log.Warn("not ready", "error", err)
+			}
 			http.Error(w, "not ready", http.StatusServiceUnavailable)
 			return
+		}
+		if failing.Swap(false) {
+			log.Info("ready again")
 		}
 		_, _ = io.WriteString(w, "ready\n")
 	}
