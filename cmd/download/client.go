@@ -45,10 +45,22 @@ func (b byScheme) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err := allowed(req.URL); err != nil {
 		return nil, err
 	}
+	way := b.plain
 	if req.URL.Scheme == "https" {
-		return b.secure.RoundTrip(req)
+		way = b.secure
 	}
-	return b.plain.RoundTrip(req)
+	resp, err := way.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	// http.Client's own words for a redirect that it cannot read have all of it, with its query.
+	if to := resp.Header.Get("Location"); to != "" {
+		if _, err := req.URL.Parse(to); err != nil {
+			resp.Body.Close()
+			return nil, fmt.Errorf("%w: where it leads to is no address", ErrRedirect)
+		}
+	}
+	return resp, nil
 }
 
 func refuseTLS(context.Context, string, string) (net.Conn, error) {

@@ -384,3 +384,17 @@ func FuzzAddress(f *testing.F) {
 		}
 	})
 }
+
+// The client's own words for a redirect that it cannot read have all of it.
+func TestUnreadableRedirectsAreNotShown(t *testing.T) {
+	for _, to := range []string{"https://h:port/?token=canary", "https://h/%zz?token=canary", ":?token=canary", "https://[::1/?token=canary"} {
+		at := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header()["Location"] = []string{to}
+			w.WriteHeader(http.StatusFound)
+		})
+		_, err := download.Fetch(t.Context(), at+"/x?key=canary", patient())
+		if !errors.Is(err, download.ErrRedirect) || strings.Contains(err.Error(), "canary") || strings.Contains(err.Error(), "token") {
+			t.Errorf("%s: %v", to, err)
+		}
+	}
+}
