@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"runtime"
 	"sync/atomic"
 	"time"
 )
@@ -70,7 +71,24 @@ func (c *certificate) load() error {
 	case leaf.ExtKeyUsage != nil && !forServers(leaf):
 		return fmt.Errorf("%s: the certificate is not for servers", c.certFile)
 	}
+	if err := secretFile(c.keyFile); err != nil {
+		return err
+	}
 	c.current.Store(&pair)
+	return nil
+}
+
+// secretFile refuses a key that everybody on this machine can read, or that others can replace. Its group may
+// read it: that is how a server that is nobody in particular is given one that belongs to the system. On
+// Windows the mode says nothing of who can.
+func secretFile(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, reasonOf(err))
+	}
+	if runtime.GOOS != "windows" && info.Mode().Perm()&0o027 != 0 {
+		return fmt.Errorf("others can read or change the key in %s; run: chmod 600 %s", path, path)
+	}
 	return nil
 }
 

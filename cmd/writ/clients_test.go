@@ -13,7 +13,6 @@ import (
 	"testing"
 
 	"github.com/writ-run/writ/testdata/client"
-	"github.com/writ-run/writ/testdata/tsclient"
 )
 
 // home is a home with the filesystem servlet installed for a folder of one note.
@@ -159,34 +158,5 @@ func TestARunningServerFollowsTheHome(t *testing.T) {
 	answer, err := c.Call(t.Context(), "filesystem_read_text_file", map[string]any{"path": "/docs/today.txt"})
 	if err != nil || !answer.IsError || !strings.Contains(answer.Text, "writ grant filesystem") {
 		t.Errorf("after revoking: %+v, %v", answer, err)
-	}
-}
-
-func TestTheTypeScriptClient(t *testing.T) {
-	home, _ := home(t)
-	for name, target := range map[string]tsclient.Target{
-		"stdio": {Command: built.writ, Args: []string{"--home", home, "run"}},
-		"http":  {URL: serve(t, home)},
-	} {
-		t.Run(name, func(t *testing.T) {
-			out := tsclient.Run(t, target, tsclient.List(),
-				tsclient.Call("filesystem_read_text_file", map[string]string{"path": "/docs/today.txt"}),
-				tsclient.Call("filesystem_read_text_file", map[string]string{"path": "/etc/passwd"}),
-				tsclient.Call("filesystem_nosuch", nil))
-			if out.Server.Name != "writ" || len(out.Faults) != 0 {
-				t.Errorf("server %q, faults %q", out.Server.Name, out.Faults)
-			}
-			for i, want := range []string{`"filesystem_read_text_file"`, "water the plants", `"isError":true`} {
-				if got := out.Steps[i]; got.Error != nil || !strings.Contains(string(got.Result), want) {
-					t.Errorf("request %d: %s, %+v, want %s", i, got.Result, got.Error, want)
-				}
-			}
-			if strings.Contains(string(out.Steps[2].Result), "root:") {
-				t.Error("a file outside was read")
-			}
-			if e := out.Steps[3].Error; e == nil || e.Code != -32602 {
-				t.Errorf("an unknown tool: %+v, want -32602", e)
-			}
-		})
 	}
 }

@@ -27,7 +27,7 @@ const (
 
 // diagnosis is one line of what a doctor found.
 type diagnosis struct {
-	Check string `json:"check"` // home, store, audit, secrets, sandbox, servlets, clients
+	Check string `json:"check"` // home, store, audit, secrets, keys, sandbox, servlets, clients
 	State string `json:"state"`
 	Found string `json:"found"`
 	Mend  string `json:"mend,omitempty"` // the command, or what to do
@@ -51,9 +51,9 @@ func (a *app) doctorVerb() *cobra.Command {
 		Use: "doctor", Args: takes,
 		Short: "Look for what is wrong, with the command that mends it",
 		Long: `Look for what is wrong, with the command that mends it: the home and who can
-read it, the store and the audit, the key of the secrets, how calls get their
-sandbox here, servlets of every space that cannot answer or have expired, and
-entries of clients that lead elsewhere. A problem makes the exit status 1.
+read it, the store and the audit, the key of the secrets, keys of clients that end soon,
+how calls get their sandbox here, servlets of every space that cannot answer or
+have expired, and entries of clients that lead elsewhere. A problem makes the exit status 1.
 
 With --clients, list every MCP server in the files of the clients that Writ
 knows, its own and others: keys in plain text (never shown), programs fetched
@@ -98,6 +98,7 @@ func (d *doctor) examine(ctx context.Context) error {
 			d.home(home)
 			d.store(ctx, reg)
 			d.secrets(ctx, reg)
+			d.keys(ctx, reg)
 			d.sandbox(ctx, codeCache(home))
 			if err := reg.Close(); err != nil {
 				return err

@@ -104,7 +104,7 @@ func (a *app) regrant(cmd *cobra.Command, d decision, choice approval.Choice, f 
 			if err != nil {
 				return inputError(err)
 			}
-			return a.sayGranted(d.verb, in)
+			return a.sayGranted(d, in)
 		}
 	}
 	return a.decide(cmd.Context(), d, choice, f)

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/writ-run/writ/capabilities/guard"
 	"github.com/writ-run/writ/host"
 	"github.com/writ-run/writ/host/mcpserver"
 	"github.com/writ-run/writ/host/metrics"
@@ -109,6 +110,7 @@ func (a *app) withTools(ctx context.Context, f func(*registry.Registry, *host.Ho
 // withServer runs f with an MCP server over the home; its warnings go to the log.
 func (a *app) withServer(ctx context.Context, f func(*mcpserver.Server) error, configure ...func(*registry.Registry, *mcpserver.Config) error) error {
 	a.serving = true
+	a.network.Listeners = new(guard.Listeners)
 	if err := a.observed.check(); err != nil {
 		return err
 	}

@@ -65,7 +65,7 @@ goes first, and "writ remove" drops what no other servlet has.`,
 			}
 			err = a.withRegistry(func(reg *registry.Registry) error {
 				d := decision{
-					verb: "install",
+					verb: "install", connects: len(connect) > 0,
 					propose: func(choice approval.Choice) (approval.Plan, error) {
 						return approval.Propose(cmd.Context(), reg, a.caller(), c, choice)
 					},
@@ -104,11 +104,12 @@ goes first, and "writ remove" drops what no other servlet has.`,
 
 // decision is one change that a person decides about: how it is planned, asked and carried out.
 type decision struct {
-	verb    string
-	propose func(approval.Choice) (approval.Plan, error)
-	commit  func(approval.Choice, string) (registry.Installation, error)
-	session func(approval.SessionConfig) (*approval.Session, approval.Turn, error)
-	prepare func(registry.Installation) (approval.Start, error) // nil: nothing is new to run
+	verb     string
+	propose  func(approval.Choice) (approval.Plan, error)
+	commit   func(approval.Choice, string) (registry.Installation, error)
+	session  func(approval.SessionConfig) (*approval.Session, approval.Turn, error)
+	prepare  func(registry.Installation) (approval.Start, error) // nil: nothing is new to run
+	connects bool                                                // clients are connected right after it
 	// settle sees to what the servlet needs beside the grant; ask says whether a person was asked so far.
 	settle func(in registry.Installation, ask bool) error
 }
@@ -147,7 +148,7 @@ func (a *app) decide(ctx context.Context, d decision, choice approval.Choice, f 
 // may run from now on. asked says whether a person was asked so far.
 func (a *app) carriedOut(d decision, in registry.Installation, asked bool) error {
 	if !a.json { // before anything that takes its time
-		if err := a.sayGranted(d.verb, in); err != nil {
+		if err := a.sayGranted(d, in); err != nil {
 			return err
 		}
 	}
@@ -155,7 +156,7 @@ func (a *app) carriedOut(d decision, in registry.Installation, asked bool) error
 	start, err := d.prepared(in)
 	switch {
 	case a.json && d.prepare == nil:
-		err = a.sayGranted(d.verb, in)
+		err = a.sayGranted(d, in)
 	case a.json:
 		err = errors.Join(a.printJSON(installation{in, start}), err)
 	case err == nil && d.prepare != nil:
@@ -239,12 +240,17 @@ func (a *app) width() int {
 	return screen.Width
 }
 
-func (a *app) sayGranted(verb string, in registry.Installation) error {
+func (a *app) sayGranted(d decision, in registry.Installation) error {
+	verb := d.verb
 	if a.json {
 		return a.printJSON(in)
 	}
 	if verb == "install" {
-		a.say("installed %s %s as %s with %s; see them with %s, let a client use them with %s", in.Name, in.Version, in.Alias, counted(len(in.Grant.Rights.Tools), "tool"), a.command("tools "+in.Alias), a.command("connect CLIENT"))
+		next := ""
+		if !d.connects {
+			next = ", let a client use them with " + a.command("connect CLIENT")
+		}
+		a.say("installed %s %s as %s with %s; see them with %s%s", in.Name, in.Version, in.Alias, counted(len(in.Grant.Rights.Tools), "tool"), a.command("tools "+in.Alias), next)
 		return nil
 	}
 	if verb == "upgrade" {

@@ -91,10 +91,10 @@ func (t *tail) catchUp() error {
 	return nil
 }
 
-// print writes one line: as it is for a program, escaped for a person.
+// print writes one line: for a program as JSON, for a person as text; a terminal may show both.
 func (t *tail) print(l logging.Line) error {
 	if t.app.json {
-		_, err := fmt.Fprintf(t.app.stdout, "%s\n", l.Raw)
+		_, err := fmt.Fprintf(t.app.stdout, "%s\n", capabilities.PrintableJSON(l.Raw)) // a line of an older Writ is as it came
 		return err
 	}
 	words := []string{l.Time.Local().Format("2006-01-02 15:04:05.000"), strings.ToLower(l.Level.String())}

@@ -292,6 +292,7 @@ func (a *app) withMetrics(ctx context.Context, reg *registry.Registry, f func() 
 	if err != nil {
 		return fmt.Errorf("listening for metrics: %v: choose another port with --metrics", err)
 	}
+	a.network.Listeners.Add(l.Addr().String())
 	a.say("metrics at http://%s/metrics", l.Addr())
 	store := storeReady(reg, o.times.Store)
 	page := metrics.Page{Set: o.set, Logger: a.logger(), Ready: func(asked context.Context) error {

@@ -29,8 +29,10 @@ func (a *app) prepare(ctx context.Context, h *host.Host, in registry.Installatio
 	return start, err
 }
 
-// sayStart says how calls of a servlet start, and what that costs when it is not the fast way.
+// sayStart says how calls of a servlet start, and what that costs when it is not the fast way. What its
+// image holds of randomness is for inspect.
 func sayStart(alias string, s approval.Start) string {
+	s.Entropy = ""
 	if s.Rung == sandbox.RungPlain {
 		return fmt.Sprintf("%s is not prepared: %s", alias, startText(s))
 	}

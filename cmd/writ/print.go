@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -15,10 +16,15 @@ import (
 
 // printJSON prints v, indented for a person, in one piece for a program.
 func (a *app) printJSON(v any) error {
-	enc := json.NewEncoder(a.stdout)
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
-	return enc.Encode(v)
+	if err := enc.Encode(v); err != nil {
+		return err
+	}
+	_, err := a.stdout.Write(capabilities.PrintableJSON(out.Bytes()))
+	return err
 }
 
 // printTable prints rows in columns under a header.

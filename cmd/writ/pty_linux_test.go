@@ -33,6 +33,14 @@ type terminal struct {
 // openTerminal makes a pseudo-terminal; typed is in its input before the program starts.
 func openTerminal(t *testing.T, typed string, home string, args ...string) *terminal {
 	t.Helper()
+	cmd := exec.Command(built.writ, args...)
+	cmd.Env = append(os.Environ(), "WRIT_HOME="+home, "NO_COLOR=1", "TERM=xterm")
+	return onTerminal(t, typed, cmd)
+}
+
+// onTerminal starts a command of any kind on a terminal of its own.
+func onTerminal(t *testing.T, typed string, cmd *exec.Cmd) *terminal {
+	t.Helper()
 	// Not blocking, so that closing it ends a read that waits.
 	fd, err := unix.Open("/dev/ptmx", unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -54,11 +62,12 @@ func openTerminal(t *testing.T, typed string, home string, args ...string) *term
 	if _, err := master.WriteString(typed); err != nil {
 		t.Fatal(err)
 	}
-	term := &terminal{t: t, master: master, gone: make(chan struct{})}
-	term.cmd = exec.Command(built.writ, args...)
-	term.cmd.Stdin, term.cmd.Stdout, term.cmd.Stderr = slave, slave, slave
-	term.cmd.Env = append(os.Environ(), "WRIT_HOME="+home, "NO_COLOR=1", "TERM=xterm")
-	term.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	term := &terminal{t: t, master: master, cmd: cmd, gone: make(chan struct{})}
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	cmd.SysProcAttr.Setsid, cmd.SysProcAttr.Setctty = true, true
 	if err := term.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

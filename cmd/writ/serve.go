@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"os/signal"
@@ -27,12 +28,14 @@ type served struct {
 	keyFile     string
 	publicURL   string
 	behindProxy bool
+	proxyFrom   []string
 	requireKey  bool
 	anonymous   int
 	drain       time.Duration
 
-	public      *url.URL     // of publicURL; nil: not given
-	certificate *certificate // of certFile and keyFile; nil: not given
+	public      *url.URL       // of publicURL; nil: not given
+	proxies     []netip.Prefix // of proxyFrom
+	certificate *certificate   // of certFile and keyFile; nil: not given
 }
 
 func (a *app) serveVerb() *cobra.Command {
@@ -53,6 +56,9 @@ Other machines are served only with keys and TLS 1.3:
 or behind a proxy that ends TLS and passes the Host header on:
 
   writ serve --behind-proxy --public-url https://tools.acme.test
+
+If the proxy is another machine, --listen an address that it reaches, and
+name the proxy with --proxy-from: others are refused.
 
 Certificates are read again when their files change, and on SIGHUP. SIGTERM
 lets running calls finish for --drain; a second one ends them.`,
@@ -77,6 +83,7 @@ lets running calls finish for --drain; a second one ends them.`,
 	flags.StringVar(&s.keyFile, "key-file", "", "PEM file of the certificate's private key")
 	flags.StringVar(&s.publicURL, "public-url", "", "address that clients use, such as https://tools.acme.test; requests under other names are refused")
 	flags.BoolVar(&s.behindProxy, "behind-proxy", false, "TLS ends at a proxy before this server; needs --public-url")
+	flags.StringSliceVar(&s.proxyFrom, "proxy-from", nil, "address or CIDR of the proxy, such as 10.0.0.0/24; requests from others are refused (repeat, or separate by commas)")
 	flags.BoolVar(&s.requireKey, "require-key", false, "let nobody in without a key, also while there is none")
 	flags.IntVar(&s.anonymous, "anonymous-status", 421, "HTTP status for a request without a key: 421 tells a stranger nothing, 401 asks for one")
 	flags.DurationVar(&s.drain, "drain", 5*time.Second, "for how long running calls may go on after SIGTERM")
@@ -105,6 +112,9 @@ func (s *served) check() error {
 	case s.behindProxy && s.publicURL == "":
 		return usagef("--behind-proxy: say with --public-url under which address the proxy serves this")
 	}
+	if err := s.readProxies(); err != nil {
+		return err
+	}
 	if err := s.readPublicURL(); err != nil {
 		return err
 	}
@@ -119,6 +129,23 @@ func (s *served) check() error {
 	}
 	if loopback := name == "localhost" || ip.IsLoopback(); !loopback && s.certificate == nil && !s.behindProxy {
 		return deniedError{fmt.Errorf("--listen %s: beyond loopback, clients need a key (`writ key create NAME`) and TLS: give --cert FILE and --key-file FILE, or --behind-proxy and --public-url URL", s.listen)}
+	}
+	return nil
+}
+
+func (s *served) readProxies() error {
+	if len(s.proxyFrom) > 0 && !s.behindProxy {
+		return usagef("--proxy-from: it says where the proxy of --behind-proxy is; give both")
+	}
+	for _, text := range s.proxyFrom {
+		prefix, err := netip.ParsePrefix(text)
+		if ip, wrong := netip.ParseAddr(text); wrong == nil && ip.Zone() == "" {
+			prefix, err = netip.PrefixFrom(ip, ip.BitLen()), nil
+		}
+		if err != nil {
+			return usagef("--proxy-from %s: want an address or CIDR, such as 10.0.0.5 or 10.0.0.0/24", text)
+		}
+		s.proxies = append(s.proxies, prefix.Masked())
 	}
 	return nil
 }
@@ -143,7 +170,7 @@ func (s *served) configure(ctx context.Context) func(*registry.Registry, *mcpser
 	return func(reg *registry.Registry, cfg *mcpserver.Config) error {
 		cfg.Drain = max(s.drain, time.Nanosecond) // zero would be the usual time
 		cfg.Access = mcpserver.Access{
-			Keys: reg, Require: s.requireKey || !s.onLoopback(), Public: s.public, Proxied: s.behindProxy, Anonymous: s.anonymous,
+			Keys: reg, Require: s.requireKey || !s.onLoopback(), Public: s.public, Proxied: s.behindProxy, ProxyFrom: s.proxies, Anonymous: s.anonymous,
 		}
 		if s.certificate != nil {
 			cfg.Access.Certificate = s.certificate.get
@@ -170,6 +197,7 @@ func (a *app) serve(ctx context.Context, server *mcpserver.Server, s *served) er
 	if err != nil {
 		return fmt.Errorf("listening: %v: choose another port with --listen, or 0 for a free one", err)
 	}
+	a.network.Listeners.Add(l.Addr().String())
 	following, stop := context.WithCancel(ctx)
 	var follower sync.WaitGroup
 	defer follower.Wait()
@@ -186,6 +214,9 @@ func (a *app) serve(ctx context.Context, server *mcpserver.Server, s *served) er
 		a.say("serving %s://%s/mcp on %s", s.public.Scheme, s.public.Host, l.Addr())
 	} else {
 		a.say("serving %s://%s/mcp", scheme, l.Addr())
+	}
+	if s.behindProxy && !s.onLoopback() && len(s.proxies) == 0 {
+		a.say("warning: whoever reaches %s beside the proxy sends keys in the clear, and any address as its own: listen on loopback, or give --proxy-from CIDR", l.Addr())
 	}
 	return server.ServeHTTP(ctx, l)
 }

@@ -403,3 +403,35 @@ func TestServerDrains(t *testing.T) {
 		}
 	})
 }
+
+// A key that everybody can read is refused, and one that replaces it changes nothing.
+func TestAKeyThatOthersCanReadIsRefused(t *testing.T) {
+	cert, key := pemPair(t, t.TempDir(), 1)
+	for mode, refused := range map[os.FileMode]bool{0o600: false, 0o640: false, 0o400: false, 0o644: true, 0o660: true, 0o604: true} {
+		if err := os.Chmod(key, mode); err != nil {
+			t.Fatal(err)
+		}
+		s := served{listen: "127.0.0.1:0", anonymous: 421, certFile: cert, keyFile: key}
+		switch err := s.check(); {
+		case refused && (err == nil || !strings.Contains(err.Error(), "run: chmod 600 "+key)):
+			t.Errorf("mode %o: %v", mode, err)
+		case !refused && err != nil:
+			t.Errorf("mode %o: %v", mode, err)
+		}
+	}
+}
+
+// Plain HTTP for a whole network is warned of, unless it is said where the proxy is.
+func TestAServerForAnyProxyWarns(t *testing.T) {
+	home := filepath.Join(t.TempDir(), "home")
+	writ(t, home, "key", "create", "ci")
+	proxied := []string{"--listen", "0.0.0.0:0", "--behind-proxy", "--public-url", "https://tools.acme.test"}
+	startServer(t, home, proxied...).hears("warning: whoever reaches")
+	s := startServer(t, home, append(proxied, "--proxy-from", "192.0.2.7,10.0.0.0/24")...)
+	s.signal(syscall.SIGTERM)
+	for line := range s.said {
+		if strings.Contains(line, "warning") {
+			t.Errorf("it said: %s", line)
+		}
+	}
+}

@@ -15,6 +15,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/writ-run/writ/host/logging"
+	"github.com/writ-run/writ/host/sandbox"
 	"github.com/writ-run/writ/registry"
 	"github.com/writ-run/writ/registry/vault"
 )
@@ -43,8 +45,19 @@ type uninstallation struct {
 	Removed bool       `json:"removed"`
 }
 
-// homeFolders are those of a home that this command's other parts fill.
-var homeFolders = []string{"cache", "logs"}
+// madeInHome says what this command's other parts make in a home: the code cache and the log.
+func madeInHome(name string, folder bool) bool {
+	switch top, rest, _ := strings.Cut(name, "/"); {
+	case rest == "":
+		return folder && (top == "cache" || top == "logs")
+	case top == "logs":
+		return !folder && logging.IsPart(rest)
+	case top == "cache":
+		below, ok := strings.CutPrefix(rest, "code/")
+		return folder && rest == "code" || ok && sandbox.MadeInCache(below, folder)
+	}
+	return false
+}
 
 func (a *app) uninstallVerb() *cobra.Command {
 	var dryRun bool
@@ -55,8 +68,8 @@ func (a *app) uninstallVerb() *cobra.Command {
 		Long: `List what Writ put on this machine and, after you agreed, remove it: its entries
 in the clients' files and the copies of those files that it kept, the key of the
 secrets in the keyring or in a file, and the home with all servlets, settings,
-secrets, the audit, the logs and the caches. What others made stays, in the home
-too.
+secrets, the audit, the logs and the caches. What others made stays and is
+listed, in the folders of the home too.
 
 Where nobody can be asked, --dry-run prints the list and its digest, and
 --approve DIGEST removes exactly that. The binary is yours to remove: the last
@@ -124,7 +137,7 @@ func (a *app) findTraces(ctx context.Context, home string) (uninstallation, erro
 	if err := a.findEntries(home, &u); err != nil {
 		return u, err
 	}
-	traces, err := registry.FindTraces(home, homeFolders...)
+	traces, err := registry.FindTraces(home, madeInHome)
 	switch {
 	case errors.Is(err, registry.ErrNotFound):
 		if _, there := os.Lstat(home); there == nil {
@@ -196,7 +209,7 @@ func (a *app) remove(ctx context.Context, home string, all []removal) error {
 		case "secret-key":
 			err = a.onlyLooking(home, func(reg *registry.Registry) error { return reg.ForgetSecretKey(ctx, a.caller()) })
 		case "home":
-			err = registry.Erase(ctx, r.Path, eraseWait, homeFolders...)
+			err = registry.Erase(ctx, r.Path, eraseWait, madeInHome)
 		}
 		if err != nil {
 			return fmt.Errorf("removing the %s %s (what comes after it in the list is still there): %w", r.What, r.Path, err)
@@ -253,7 +266,7 @@ func (r removal) words() string {
 
 // homeSummary says how much a home holds.
 func homeSummary(home string) string {
-	traces, err := registry.FindTraces(home, homeFolders...)
+	traces, err := registry.FindTraces(home, madeInHome)
 	if err != nil {
 		return "all of it"
 	}
