@@ -72,7 +72,7 @@ var benchUnits = map[string]struct {
 	name  string
 	times float64
 }{
-	"us": {"ns/op", 1e3}, "ms": {"ns/op", 1e6}, "bytes": {"B", 1}, "1/s": {"calls/s", 1}, "%": {"%overhead", 1},
+	"us": {"ns/op", 1e3}, "ms": {"ns/op", 1e6}, "s": {"ns/op", 1e9}, "bytes": {"B", 1}, "1/s": {"calls/s", 1}, "%": {"%overhead", 1},
 }
 
 // writeBench writes the medians in Go's benchmark format, a line for each figure: rounds of one process

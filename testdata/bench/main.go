@@ -104,7 +104,7 @@ func newBench(writ, servlet, cache, only string, quick bool) (*bench, error) {
 
 // run takes all figures that were asked for.
 func (b *bench) run() error {
-	for _, step := range []func() error{b.density, b.calls, b.throughput, b.fuel, b.deadlines, b.protocol, b.install, b.restart, b.size, b.memory} {
+	for _, step := range []func() error{b.density, b.calls, b.throughput, b.fuel, b.deadlines, b.protocol, b.install, b.restart, b.first, b.size, b.memory} {
 		if err := step(); err != nil {
 			return err
 		}

@@ -91,7 +91,7 @@ const required = `fresh/c fresh/rust fresh/js fresh/go call/c call/rust call/js 
 extism/go wasmtime/go throughput/go/1 throughput/go/2 throughput/call/1 throughput/call/2 fresh/go-dirty-1m fresh/js-alloc
 fresh/c/portable fresh/rust/portable fresh/js/portable fresh/go/portable
 fuel/sha256 fuel/json fuel/regexp fuel/sort fuel/mandelbrot fuel/geomean fuel/worst
-deadline/overrun pss/go-idle rss/js-200 restart/50 stdio/call http/call install/go size/writ rss/1 rss/50`
+deadline/overrun pss/go-idle rss/js-200 restart/50 stdio/call http/call first/answer newcomer/seconds install/go size/writ rss/1 rss/50`
 
 func TestPromisesHoldTogether(t *testing.T) {
 	names := map[string]bool{}

@@ -44,7 +44,7 @@ var promised = []promise{
 	{"deadline/overrun", "ms", 1},
 
 	{"stdio/call", "us", 30}, {"stdio/floor", "us", 30}, {"http/call", "us", 30}, {"http/floor", "us", 30},
-	{"install/go", "us", 1}, {"restart/50", "ms", 1},
+	{"install/go", "us", 1}, {"restart/50", "ms", 1}, {"first/answer", "ms", 3}, {"newcomer/seconds", "s", 1},
 	{"size/writ", "bytes", 1}, {"size/filesystem.wasm", "bytes", 1},
 	{"rss/1", "bytes", 1}, {"rss/50", "bytes", 1}, {"rss/js-200", "bytes", 1},
 	{"pss/go-idle", "bytes", 1}, {"pss/go-hot", "bytes", 1},

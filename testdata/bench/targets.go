@@ -31,6 +31,7 @@ var targets = []target{
 	{figure: "fuel/worst", value: 35},
 	{figure: "deadline/overrun", p99: true, value: 50},
 	{figure: "restart/50", value: 100},
+	{figure: "first/answer", value: 1000},
 	{figure: "rss/js-200", value: 150 * mb},
 	{figure: "pss/go-idle", value: 0.15 * mb},
 }

@@ -66,7 +66,9 @@ func (o outcome) equal(p outcome) bool {
 	return o.trap == p.trap && o.state == p.state && same(o.results, p.results)
 }
 
-func (o outcome) String() string { return fmt.Sprintf("%x %s %v; %s", o.results, o.trap, o.cause, o.state) }
+func (o outcome) String() string {
+	return fmt.Sprintf("%x %s %v; %s", o.results, o.trap, o.cause, o.state)
+}
 
 // run makes an instance, calls a function and writes down what came of it.
 func (f form) run(function string, args ...uint64) (o outcome, err error) {
