@@ -78,7 +78,7 @@ func pagesRefused(r *attack.Report) {
 			"https://intranet:PORT/", "https://169.254.169.254:PORT/", "https://printer.local:PORT/", "https://db.internal:PORT/", "https://metadata.google.internal:PORT/"},
 		noScheme: {"ftp://example.com:PORT/", "gopher://example.com:PORT/_x", "file://example.com/etc/passwd", "ws://example.com:PORT/"},
 		noUser:   {"https://ana@example.com:PORT/", "https://ana:pass@example.com:PORT/", "https://example.com@example.org:PORT/"},
-		noPort:   {"http://example.com:25/", "http://example.com:22/", "https://example.com:6667/"},
+		noPort:   {"http://example.com:25/", "http://example.com:22/", "https://example.com:6667/", "http://example.com:6379/", "http://example.com:2375/"},
 		noPage:   {"", "//example.com:PORT/", "example.com/", `https://example.com:PORT/\@127.0.0.1/`, `https://example.com:PORT\x`},
 	}
 	for text, urls := range refused {

@@ -38,6 +38,7 @@ const (
 	ofAll     = 6
 	hostileMS = 4_000
 	honestMS  = 2_000
+	honestMB  = 20 // more than is spare, and there beside what one caller may have
 )
 
 // flood is a hostile servlet, under so many aliases, called by so many at a time.
@@ -60,7 +61,7 @@ func floods() map[string]flood {
 	return map[string]flood{
 		"loops, of one servlet":          {spin, 1, 12, 1},
 		"loops, of six servlets":         {spin, 6, 12, 1},
-		"loops that may have all memory": {spin, 6, 12, 24},
+		"loops that may have all memory": {spin, 6, 12, 23},
 		"crashes":                        {entry(1, func(*w.Module) [][]byte { return [][]byte{w.Unreachable()} }), 1, 4, 1},
 		"recursion": {entry(1, func(m *w.Module) [][]byte {
 			return [][]byte{w.Call(m.Func("", "", "", w.Call(0))), w.I32(0)}
@@ -94,9 +95,12 @@ func (f flood) leaves(r *attack.Report, name string, calls int) error {
 		if _, err := h.Install(yours, aliasOf(i), f.module, m); err != nil {
 			return err
 		}
+		if _, err := h.Host.Prepare(context.Background(), target.Client(yours), aliasOf(i)); err != nil { // so that the flood begins at once
+			return err
+		}
 	}
 	honest := target.Manifest("acme/honest")
-	honest.Limits = capabilities.Limits{MemoryMB: 16, WallMS: honestMS}
+	honest.Limits = capabilities.Limits{MemoryMB: honestMB, WallMS: honestMS}
 	if _, err := h.Install(mine, aliasOf(0), target.Saying("served"), honest); err != nil {
 		return err
 	}
