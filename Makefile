@@ -30,7 +30,7 @@ HERE       = $(shell $(GO) env GOOS)/$(shell $(GO) env GOARCH)
 
 export CGO_ENABLED ?= 1
 
-.PHONY: run build test test-race check cross bench bench-compare peers differential fuzz torture test-all attacks engine servlets repack dist dist-here dist-twice deb man clean
+.PHONY: run build test test-race check cross bench bench-compare peers differential fuzz torture test-all attacks engine servlets repack dist dist-here dist-twice newcomer deb man clean
 
 # run shows the main job: a signed servlet, approved for one directory, answers a real tool call.
 run: build
@@ -127,8 +127,8 @@ fuzz:
 differential:
 	cd testdata/peers && WRIT_DIFFERENTIAL_PROGRAMS=$(PROGRAMS) $(GO) test -count=1 -v -timeout 30m ./differential
 
-# torture compiles the hardest modules that the gate lets pass, of each class, and large real programs:
-# each in less than 10 s of a processor and 512 MiB.
+# torture validates and compiles the hardest modules that the gate lets pass, of each class, and large real
+# programs: each in less than 10 s of a processor and 512 MiB, twice.
 torture:
 	WRIT_TORTURE=1 $(GO) test -count=1 -v -timeout 90m -run '^Test(GateLimits|LargePrograms)Compile$$' ./host/wasm
 
@@ -169,6 +169,12 @@ dist: repack
 dist-here: repack
 	@rm -rf $(OUT)/dist
 	@$(RELEASE) archives -o $(OUT)/dist $(HERE)
+
+# newcomer follows the README on a machine with nothing but this platform's archive, which it takes from
+# $(OUT)/dist or makes, and prints the commands and the seconds to the first answer. It needs Linux.
+newcomer:
+	@ls $(OUT)/dist/writ-*-$(subst /,-,$(HERE)).tar.gz >/dev/null 2>&1 || $(MAKE) --no-print-directory dist-here
+	@WRIT_ARCHIVE=$$(ls -t $(CURDIR)/$(OUT)/dist/writ-*-$(subst /,-,$(HERE)).tar.gz | head -1) $(GO) test -count=1 -v -run '^TestANewcomerFollowsTheReadme$$' ./cmd/writ
 
 # deb makes the Debian package of this architecture.
 deb: repack

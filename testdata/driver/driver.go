@@ -1,8 +1,8 @@
 // Package driver drives an MCP endpoint with a client library of another language, whose reading of the
 // protocol is not ours: what it refuses, users' programs refuse.
 //
-// The program in that language reads one JSON object from standard input, {"target": [Target], "steps":
-// [[Step]]}, and writes one, the [Output].
+// The program in that language reads a list of [Job] as JSON from standard input, does one after the other,
+// and writes the list of their [Output].
 package driver
 
 import (
@@ -19,6 +19,12 @@ type Client struct {
 	Command []string // the program and its arguments
 	Missing string   // what this machine lacks to run it, and how to get it; empty: nothing
 	Require string   // the environment variable that turns a skip for want of it into a failure
+}
+
+// Job is one connection and what is asked on it.
+type Job struct {
+	Target Target `json:"target"`
+	Steps  []Step `json:"steps"`
 }
 
 // Target is what to connect to: URL, or Command on its standard streams.
@@ -83,7 +89,7 @@ type Progress struct {
 // the client cannot connect or breaks down; what a request is answered with is the caller's to judge.
 func (c Client) Run(t testing.TB, target Target, script ...Step) Output {
 	t.Helper()
-	output := c.Try(t, target, script...)
+	output := c.Try(t, Job{target, script})[0]
 	if output.Refused != nil {
 		t.Fatalf("%s: connecting: %s (%d)", c.Name, output.Refused.Message, output.Refused.Code)
 	}
@@ -93,9 +99,10 @@ func (c Client) Run(t testing.TB, target Target, script ...Step) Output {
 	return output
 }
 
-// Try is Run of which the caller also judges whether the client may connect. It skips t where the client
-// is missing, or fails it where it is required.
-func (c Client) Try(t testing.TB, target Target, script ...Step) Output {
+// Try does jobs one after the other, each on a connection of its own, in one process: starting the other
+// language takes longer than a job. Whether the client may connect is the caller's to judge. It skips t where
+// the client is missing, or fails it where it is required.
+func (c Client) Try(t testing.TB, jobs ...Job) []Output {
 	t.Helper()
 	if c.Missing != "" {
 		if os.Getenv(c.Require) != "" {
@@ -103,7 +110,7 @@ func (c Client) Try(t testing.TB, target Target, script ...Step) Output {
 		}
 		t.Skipf("%s: skipped, as %s", c.Name, c.Missing)
 	}
-	input, err := json.Marshal(map[string]any{"target": target, "steps": script})
+	input, err := json.Marshal(jobs)
 	if err != nil {
 		t.Fatalf("%s: %v", c.Name, err)
 	}
@@ -113,9 +120,9 @@ func (c Client) Try(t testing.TB, target Target, script ...Step) Output {
 	if err := cmd.Run(); err != nil {
 		t.Fatalf("%s: %v\n%s", c.Name, err, stderr.Bytes())
 	}
-	var output Output
-	if err := json.Unmarshal(stdout.Bytes(), &output); err != nil {
+	var outputs []Output
+	if err := json.Unmarshal(stdout.Bytes(), &outputs); err != nil || len(outputs) != len(jobs) {
 		t.Fatalf("%s: reading the driver's output: %v\n%.1000s\n%s", c.Name, err, stdout.Bytes(), stderr.Bytes())
 	}
-	return output
+	return outputs
 }

@@ -1,16 +1,15 @@
-# Drives one MCP endpoint with the official Python client. Reads one JSON object from standard input:
-# {"target": {"url", "headers"} or {"command", "args", "env"}, with "era", "steps": [{"do": "list"} or
-# {"do": "call", "tool", "arguments", "progress"}]}. Writes one JSON object: {"server", "protocol", "steps":
-# [{"result"} or {"error": {"code", "message"}}, with "progress"]}, or {"refused": {"code", "message"}}
-# when it cannot connect.
+# Drives MCP endpoints with the official Python client. Reads a JSON list from standard input: {"target":
+# {"url", "headers"} or {"command", "args", "env"}, with "era", "steps": [{"do": "list"} or {"do": "call",
+# "tool", "arguments", "progress"}]}. Writes a list of {"server", "protocol", "steps": [{"result"} or {"error":
+# {"code", "message"}}, with "progress"]}, or {"refused": {"code", "message"}} where it cannot connect.
 import asyncio
 import json
 import os
 import sys
 
+import httpx2
 from mcp import Client, MCPError, StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
-from mcp.shared._httpx_utils import create_mcp_http_client
 
 
 def plain(result):
@@ -28,7 +27,8 @@ def fault(error):
 
 def transport(target):
     if "url" in target:
-        return streamable_http_client(target["url"], http_client=create_mcp_http_client(headers=target.get("headers")))
+        client = httpx2.AsyncClient(headers=target.get("headers"), timeout=60)
+        return streamable_http_client(target["url"], http_client=client)
     return stdio_client(
         StdioServerParameters(
             command=target["command"], args=target.get("args", []), env={**os.environ, **target.get("env", {})}
@@ -66,5 +66,5 @@ async def drive(target, steps):
     return output
 
 
-asked = json.load(sys.stdin)
-json.dump(asyncio.run(drive(asked["target"], asked["steps"])), sys.stdout)
+jobs = json.load(sys.stdin)
+json.dump([asyncio.run(drive(job["target"], job["steps"] or [])) for job in jobs], sys.stdout)
