@@ -14,6 +14,7 @@
 //	lanes.go     how many calls run at a time, and how much memory their guests may have together
 //	limits.go    the codes of limits
 //	admit.go     how often a caller may call
+//	crew.go      the goroutines that calls run on
 //	watched.go   the time of a call's parts, and an answer in time whatever they wait for
 //	observe.go   what is counted and logged of calls
 //	recorder.go  effects into the audit
@@ -138,6 +139,7 @@ type Host struct {
 	lanes     *lanes
 	rate      *rate.Limiter // nil: no limit
 	times     Times
+	crew      crew           // the goroutines of calls
 	behind    atomic.Int64   // calls that were left behind and have not ended
 	asked     deadline.Group // lists of tools that are made
 	metrics   *metrics.Set   // nil: nothing is counted

@@ -83,7 +83,7 @@ func (c *call) watched(ctx context.Context) (Answer, error) {
 		err    error
 	}
 	done := make(chan outcome, 1)
-	go func() {
+	c.host.crew.run(c.host.life, func() {
 		defer c.host.leave()
 		var out outcome
 		out.answer, out.err = c.run(running)
@@ -94,7 +94,7 @@ func (c *call) watched(ctx context.Context) (Answer, error) {
 			c.host.behind.Add(-1)
 			c.host.log.Warn("call that was left behind has ended", "call", c.id, "after", time.Since(c.started).Round(time.Millisecond))
 		}
-	}()
+	})
 	select {
 	case out := <-done:
 		return out.answer, out.err
