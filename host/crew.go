@@ -2,7 +2,9 @@ package host
 
 import (
 	"context"
+	"slices"
 	"sync"
+	"time"
 )
 
 // crew runs each call on a goroutine of its own, and keeps some for the next calls: a new one would grow its
@@ -13,8 +15,10 @@ type crew struct {
 	idle []chan func() // guarded by mu
 }
 
-// maxIdle is how many goroutines wait for a call.
-const maxIdle = 32
+const (
+	maxIdle  = 32          // goroutines that wait for a call
+	idleTime = time.Second // how long one does
+)
 
 // run runs f on another goroutine. Those that wait end with life.
 func (c *crew) run(life context.Context, f func()) {
@@ -38,14 +42,25 @@ func (c *crew) pick() (next chan func()) {
 }
 
 func (c *crew) work(life context.Context, f func()) {
-	next := make(chan func())
+	next, patience := make(chan func()), time.NewTimer(idleTime)
+	defer patience.Stop()
 	for {
 		f()
 		if f = nil; !c.rest(next) {
 			return
 		}
+		patience.Reset(idleTime)
 		select {
 		case f = <-next:
+		case <-patience.C:
+			if c.forget(next) {
+				return
+			}
+			select { // it was picked just now
+			case f = <-next:
+			case <-life.Done():
+				return
+			}
 		case <-life.Done():
 			return
 		}
@@ -60,5 +75,17 @@ func (c *crew) rest(next chan func()) bool {
 		return false
 	}
 	c.idle = append(c.idle, next)
+	return true
+}
+
+// forget takes back that a goroutine waits; false: somebody has picked it.
+func (c *crew) forget(next chan func()) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	at := slices.Index(c.idle, next)
+	if at < 0 {
+		return false
+	}
+	c.idle = slices.Delete(c.idle, at, at+1)
 	return true
 }

@@ -123,7 +123,7 @@ func ends() map[string]ending {
 		"proc_exit(-1), the runtime's": exits(-1),
 		"endless recursion": {how: func(m *w.Module, _ hands) []byte {
 			return w.Code(w.Call(m.Func("", "", "", w.Call(3))), w.I32(0))
-		}, kind: sandbox.FaultLimit, text: tooDeepText},
+		}, kind: sandbox.FaultLimit, text: tooDeepText, told: "the servlet ended after it wanted more than the 1 MiB of memory that are granted"},
 		"an empty place in the table": {how: func(m *w.Module, _ hands) []byte {
 			m.Table(w.Range(1, 1))
 			return w.Code(w.I32(0), w.Op(0x11, w.U32(m.TypeOf("", "i")), w.U32(0)))
