@@ -47,7 +47,7 @@ man: build
 # test passes every test. The race detector is on where this project's own code shares memory;
 # what is in ALONE drives programs or computes. Skipped tests are counted and say why.
 test: check $(PACKED) $(TSCLIENT) $(PYCLIENT) $(NPM)
-	@{ $(GO) test -json -race -timeout 20m $(RACED); \
+	@{ $(GO) test -json -race -timeout 10m $(RACED); \
 	  $(GO) test -json -timeout 20m $(ALONE); \
 	  (cd sdk/go && $(GO) test -json -race ./...); \
 	  for s in $(SERVLETS); do (cd servlets/$$s && $(GO) test -json -race ./...); done; \

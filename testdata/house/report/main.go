@@ -7,7 +7,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -80,6 +82,7 @@ func (r *report) end(e event, key string) {
 		if e.Action == "fail" {
 			r.failed++ // a package that does not build or whose tests broke off has no failing test of its own
 			fmt.Fprint(r.out, said)
+			r.broken(e.Package)
 		}
 		if e.Action != "skip" {
 			fmt.Fprintf(r.out, "%-4s  %6.1f s  %s\n", e.Action, e.Elapsed, e.Package)
@@ -95,6 +98,16 @@ func (r *report) end(e event, key string) {
 	case "skip":
 		r.skipped++
 		r.skips = append(r.skips, fmt.Sprintf("skip  %s %s: %s", e.Package, e.Test, reason(said)))
+	}
+}
+
+// broken prints what tests said that never ended: the one that hung, and where everybody was then.
+func (r *report) broken(pkg string) {
+	for _, key := range slices.Sorted(maps.Keys(r.lines)) {
+		if test, ok := strings.CutPrefix(key, pkg+" "); ok {
+			fmt.Fprintf(r.out, "NEVER ENDED  %s %s\n%s", pkg, test, r.lines[key])
+			delete(r.lines, key)
+		}
 	}
 }
 

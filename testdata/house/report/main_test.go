@@ -21,6 +21,8 @@ func TestReport(t *testing.T) {
 {"Action":"pass","Package":"p","Test":"TestB"}`, true, []string{"skip  p TestA: no node here", "1 passed, 0 failed, 1 skipped"}},
 		"what does not build fails": {`{"ImportPath":"p","Action":"build-output","Output":"p.go:1: nonsense\n"}
 {"Action":"fail","Package":"p","FailedBuild":"p"}`, false, []string{"p.go:1: nonsense"}},
+		"a test that never ended is shown": {`{"Action":"output","Package":"p","Test":"TestA","Output":"goroutine 1 [chan send]:\n"}
+{"Action":"fail","Package":"p"}`, false, []string{"NEVER ENDED  p TestA\ngoroutine 1 [chan send]:"}},
 		"no test at all fails": {``, false, []string{"0 passed"}},
 	} {
 		t.Run(name, func(t *testing.T) {
