@@ -34,7 +34,7 @@ func bounded(data []byte) error {
 		case ',', ':':
 			values++
 		case '"':
-			i = literalEnd(data, i) - 1
+			i = strictjson.StringEnd(data, i) - 1
 		}
 	}
 	if values > maxResultValues {
@@ -52,7 +52,7 @@ func cleanJSON(data []byte) (out []byte, dropped int, err error) {
 		if data[i] != '"' {
 			continue
 		}
-		end := literalEnd(data, i)
+		end := strictjson.StringEnd(data, i)
 		text, n, err := cleanLiteral(data[i:end])
 		if err != nil {
 			return nil, 0, err
@@ -73,19 +73,6 @@ func cleanJSON(data []byte) (out []byte, dropped int, err error) {
 		return nil, 0, errors.New("names differ in hidden characters only")
 	}
 	return rewritten, dropped, nil
-}
-
-// literalEnd is the index after the string literal that starts at i.
-func literalEnd(data []byte, i int) int {
-	for i++; i < len(data); i++ {
-		switch data[i] {
-		case '\\':
-			i++
-		case '"':
-			return i + 1
-		}
-	}
-	return len(data)
 }
 
 func cleanLiteral(literal []byte) (out []byte, dropped int, err error) {

@@ -18,7 +18,7 @@ func membersOf(compact json.RawMessage) map[string]json.RawMessage {
 	}
 	members := map[string]json.RawMessage{}
 	for i := 1; compact[i] != '}'; {
-		colon := literalEnd(compact, i)
+		colon := strictjson.StringEnd(compact, i)
 		end := valueEnd(compact, colon+1)
 		members[textOf(compact[i:colon])] = compact[colon+1 : end : end]
 		if i = end; compact[i] == ',' {
@@ -48,7 +48,7 @@ func valueEnd(compact []byte, i int) int {
 	for depth := 0; ; {
 		switch compact[i] {
 		case '"':
-			i = literalEnd(compact, i)
+			i = strictjson.StringEnd(compact, i)
 		case '{', '[':
 			depth++
 			i++

@@ -58,7 +58,7 @@ func strip(data []byte) []byte {
 			i++
 			continue
 		case '"':
-			next = stringEnd(data, i)
+			next = StringEnd(data, i)
 		}
 		out = append(out, data[i:next]...)
 		i = next
@@ -66,8 +66,9 @@ func strip(data []byte) []byte {
 	return out
 }
 
-// stringEnd is the index after the string that begins at i, or the end of data when it has none.
-func stringEnd(data []byte, i int) int {
+// StringEnd is the index after the string in double quotation marks that begins at i, or the end of data
+// when it has none.
+func StringEnd(data []byte, i int) int {
 	for i++; i < len(data); i++ {
 		switch data[i] {
 		case '\\':
@@ -101,7 +102,7 @@ func shallow(data []byte) bool {
 		case ']', '}':
 			depth--
 		case '"':
-			i = stringEnd(data, i) - 1
+			i = StringEnd(data, i) - 1
 		}
 	}
 	return true

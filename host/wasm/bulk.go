@@ -66,16 +66,7 @@ func (w *rewriter) fillBody() (c code) {
 		c.args(3)
 		c.bulk(opMemoryFill)
 		c.op(opEnd)
-		c.op(opLoop, blockVoid)
-		w.payChunk(&c)
-		c.args(2)
-		c.i32(chunk)
-		c.bulk(opMemoryFill)
-		c.move(localTo, opI32Add)
-		c.move(localN, opI32Sub)
-		c.large()
-		c.index(opBrIf, 0)
-		c.op(opEnd)
+		w.forward(&c, func() { c.bulk(opMemoryFill) }, localTo)
 	}
 	c.op(opEnd)
 	w.payRest(&c)
@@ -105,7 +96,7 @@ func (w *rewriter) copyBody() (c code) {
 		c.index(opLocalGet, localTo)
 		c.index(opLocalGet, localFrom)
 		c.op(opI32LeU, opIf, blockVoid)
-		w.copyForward(&c)
+		w.forward(&c, func() { c.bulk(opMemoryCopy) }, localTo, localFrom)
 		c.op(opElse)
 		w.copyBackward(&c)
 		c.op(opEnd)
@@ -118,14 +109,17 @@ func (w *rewriter) copyBody() (c code) {
 	return c
 }
 
-func (w *rewriter) copyForward(c *code) {
+// forward does a bulk operation a chunk at a time from the front, paid before each, and moves the locals
+// that are its addresses.
+func (w *rewriter) forward(c *code, operation func(), addresses ...uint32) {
 	c.op(opLoop, blockVoid)
 	w.payChunk(c)
 	c.args(2)
 	c.i32(chunk)
-	c.bulk(opMemoryCopy)
-	c.move(localTo, opI32Add)
-	c.move(localFrom, opI32Add)
+	operation()
+	for _, local := range addresses {
+		c.move(local, opI32Add)
+	}
 	c.move(localN, opI32Sub)
 	c.large()
 	c.index(opBrIf, 0)
@@ -165,17 +159,7 @@ func (w *rewriter) initBody(segment uint32) (c code) {
 		c.args(3)
 		c.init(segment)
 		c.op(opEnd)
-		c.op(opLoop, blockVoid)
-		w.payChunk(&c)
-		c.args(2)
-		c.i32(chunk)
-		c.init(segment)
-		c.move(localTo, opI32Add)
-		c.move(localFrom, opI32Add)
-		c.move(localN, opI32Sub)
-		c.large()
-		c.index(opBrIf, 0)
-		c.op(opEnd)
+		w.forward(&c, func() { c.init(segment) }, localTo, localFrom)
 	}
 	c.op(opEnd)
 	w.payRest(&c)

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/tailscale/hujson"
+
+	"github.com/writ-run/writ/capabilities/strictjson"
 )
 
 // jsoncEditor reads and edits JSON with comments and trailing commas.
@@ -64,7 +66,7 @@ func tooDeep(data []byte) int {
 	for i := 0; i < len(data); i++ {
 		switch data[i] {
 		case '"':
-			i = stringEnd(data, i) - 1
+			i = strictjson.StringEnd(data, i) - 1
 		case '/':
 			if end := commentEnd(data, i); end > i {
 				i = end - 1
@@ -78,19 +80,6 @@ func tooDeep(data []byte) int {
 		}
 	}
 	return -1
-}
-
-// stringEnd is the offset after the string in double quotation marks that begins at i, or the end.
-func stringEnd(data []byte, i int) int {
-	for i++; i < len(data); i++ {
-		switch data[i] {
-		case '\\':
-			i++
-		case '"':
-			return i + 1
-		}
-	}
-	return len(data)
 }
 
 // commentEnd is the offset after the comment that begins at i, or i when none does. The newline of a

@@ -4,6 +4,8 @@ import (
 	"bytes"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/writ-run/writ/capabilities/strictjson"
 )
 
 // flowEnd is the offset after the value in braces, brackets or quotation marks that begins at i.
@@ -12,7 +14,7 @@ func flowEnd(data []byte, i int) int {
 	for ; i < len(data); i++ {
 		switch data[i] {
 		case '"':
-			i = stringEnd(data, i) - 1
+			i = strictjson.StringEnd(data, i) - 1
 		case '\'':
 			// Two of them in a row are one within the text: it reads as two texts here, which end alike.
 			n := bytes.IndexByte(data[i+1:], '\'')
