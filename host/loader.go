@@ -148,15 +148,17 @@ func (l *loader) fly(digest, caller string) *flight {
 		if f.err = err; err == nil {
 			l.clock++
 			s.used, s.left = l.clock, time.Now()
+			s.refs = 1 // until it is remembered: of code that was freed nothing is known
 			l.loaded[digest] = s
 			idle = l.surplus(digest)
 		}
 		close(f.done)
 		l.mu.Unlock()
+		l.free(idle)
 		if err == nil {
 			l.remember(digest, s) // nobody waits for it
+			l.release(s)
 		}
-		l.free(idle)
 	})
 	return f
 }

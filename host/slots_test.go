@@ -37,6 +37,9 @@ func TestSlowLoadsKeepNobodyWaiting(t *testing.T) {
 		_, ok := h.host.Remembered(known)
 		return ok && h.host.Loaded() == 0
 	})
+	if start, _ := h.host.Remembered(known); start.Rung == sandbox.RungPlain {
+		t.Fatalf("of code that was freed at once this is remembered: %+v", start)
+	}
 	slow := []string{"slow-a", "slow-b", "slow-c", "slow-d"}
 	for _, alias := range slow {
 		install(other, alias)
