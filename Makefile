@@ -163,7 +163,8 @@ repack:
 dist: repack
 	@rm -rf $(OUT)/dist $(OUT)/image
 	@$(RELEASE) archives -o $(OUT)/dist $(PLATFORMS)
-	@$(RELEASE) packages -o $(OUT)/dist -image $(OUT)/image
+	@$(MAKE) --no-print-directory build
+	@$(RELEASE) packages -o $(OUT)/dist -writ $(OUT)/writ -image $(OUT)/image
 
 # dist-here makes the archive of this platform alone.
 dist-here: repack
@@ -180,7 +181,8 @@ newcomer:
 deb: repack
 	@rm -rf $(OUT)/dist
 	@$(RELEASE) archives -o $(OUT)/dist linux/$(lastword $(subst /, ,$(HERE)))
-	@$(RELEASE) packages -o $(OUT)/dist
+	@$(MAKE) --no-print-directory build
+	@$(RELEASE) packages -o $(OUT)/dist -writ $(OUT)/writ
 
 # dist-twice shows that the archive of this platform is the same to the byte when it is built again: from
 # a copy of the source in another folder, servlets and all, with nothing of the first build kept.

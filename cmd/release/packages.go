@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"crypto/md5" // what dpkg compares installed files with; nothing here trusts it
 	"crypto/sha256"
 	"embed"
 	"errors"
@@ -16,9 +15,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"strings"
 	"text/template"
-	"time"
 )
 
 //go:embed packaging
@@ -37,18 +34,23 @@ func fill(name string, data any) ([]byte, error) {
 
 // packages makes what package tools want of the archives in a folder: the programs in them are not
 // built again.
-func packages(_ context.Context, e edition, args []string, stdout io.Writer) error {
-	var out, image, certificates string
+func packages(ctx context.Context, e edition, args []string, stdout io.Writer) error {
+	var out, image, certificates, program string
 	rest, err := flagsOf("packages", args, func(f *flag.FlagSet) {
 		f.StringVar(&out, "o", "", "")
-		f.StringVar(&image, "image", "", "") // folder to make for building a container image; "": none
+		f.StringVar(&image, "image", "", "")  // folder to make for building a container image; "": none
+		f.StringVar(&program, "writ", "", "") // of this edition, and for this machine: it writes the manual
 		f.StringVar(&certificates, "certificates", "/etc/ssl/certs/ca-certificates.crt", "")
 	})
 	if err != nil {
 		return err
 	}
-	if out == "" || len(rest) > 0 {
-		return errors.New("packages: want -o DIR, and nothing else")
+	if out == "" || program == "" || len(rest) > 0 {
+		return errors.New("packages: want -o DIR -writ PROGRAM, and nothing else")
+	}
+	manual, err := manualOf(ctx, program)
+	if err != nil {
+		return err
 	}
 	var made []platform
 	for _, arch := range []string{"amd64", "arm64"} {
@@ -58,7 +60,7 @@ func packages(_ context.Context, e edition, args []string, stdout io.Writer) err
 			continue
 		}
 		if err == nil {
-			err = e.debian(p, files, out)
+			err = e.debian(p, files, manual, out)
 		}
 		if err == nil && image != "" {
 			err = writeFile(filepath.Join(image, "linux", arch, "writ"), files["writ"], 0o755)
@@ -116,78 +118,6 @@ func unpack(archive string) (map[string][]byte, error) {
 		}
 	}
 	return files, nil
-}
-
-// debVersion sorts a version before a release below it, as dpkg does with a tilde.
-func (e edition) debVersion() string { return strings.Replace(e.Version, "-", "~", 1) }
-
-func (e edition) debName(p platform) string {
-	return fmt.Sprintf("writ_%s_%s.deb", e.debVersion(), p.arch)
-}
-
-// debian writes a binary package.
-// Source: deb(5), deb-control(5), deb-md5sums(5).
-func (e edition) debian(p platform, files map[string][]byte, out string) error {
-	const doc = "usr/share/doc/writ/"
-	// Nothing starts by itself: the service is there to be enabled by whoever serves others.
-	service, err := packaging.ReadFile("packaging/writ.service")
-	if err != nil {
-		return err
-	}
-	installed := []entry{
-		{name: "usr/bin/writ", mode: 0o755, data: files["writ"]},
-		{name: "usr/lib/systemd/system/writ.service", mode: 0o644, data: service},
-		{name: doc + "copyright", mode: 0o644, data: append(append(files["NOTICE"][:len(files["NOTICE"]):len(files["NOTICE"])], '\n'), files["LICENSE"]...)},
-		{name: doc + "README.md", mode: 0o644, data: files["README.md"]},
-		{name: doc + "SECURITY.md", mode: 0o644, data: files["SECURITY.md"]},
-	}
-	data := []entry{}
-	for _, folder := range []string{".", "./usr", "./usr/bin", "./usr/lib", "./usr/lib/systemd", "./usr/lib/systemd/system", "./usr/share", "./usr/share/doc", "./usr/share/doc/writ"} {
-		data = append(data, entry{name: folder, mode: fs.ModeDir | 0o755})
-	}
-	var sums bytes.Buffer
-	size := 0
-	for _, f := range installed {
-		fmt.Fprintf(&sums, "%x  %s\n", md5.Sum(f.data), f.name)
-		size += len(f.data)
-		f.name = "./" + f.name
-		data = append(data, f)
-	}
-	control, err := fill("control", map[string]any{"Version": e.debVersion(), "Arch": p.arch, "KiB": (size + 1023) / 1024})
-	if err != nil {
-		return err
-	}
-	about := []entry{{name: ".", mode: fs.ModeDir | 0o755}, {name: "./control", mode: 0o644, data: control}, {name: "./md5sums", mode: 0o644, data: sums.Bytes()}}
-	var b bytes.Buffer
-	b.WriteString("!<arch>\n")
-	if err := member(&b, "debian-binary", []byte("2.0\n"), e.Date); err != nil {
-		return err
-	}
-	for _, part := range []struct {
-		name  string
-		files []entry
-	}{{"control.tar.gz", about}, {"data.tar.gz", data}} {
-		var packed bytes.Buffer
-		if err := tarball(&packed, part.files, e.Date); err != nil {
-			return err
-		}
-		if err := member(&b, part.name, packed.Bytes(), e.Date); err != nil {
-			return err
-		}
-	}
-	return os.WriteFile(filepath.Join(out, e.debName(p)), b.Bytes(), 0o644)
-}
-
-// member adds a file to an ar archive.
-func member(w io.Writer, name string, data []byte, date time.Time) error {
-	if _, err := fmt.Fprintf(w, "%-16s%-12d%-6d%-6d%-8o%-10d`\n", name, date.Unix(), 0, 0, 0o100644, len(data)); err != nil {
-		return err
-	}
-	if len(data)%2 == 1 {
-		data = append(data[:len(data):len(data)], '\n')
-	}
-	_, err := w.Write(data)
-	return err
 }
 
 // download is where the files of a release are found.

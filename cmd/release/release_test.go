@@ -48,7 +48,8 @@ func TestCommandsSayWhatTheyWant(t *testing.T) {
 	for _, args := range [][]string{
 		nil, {"publish"}, {"servlets"}, {"servlets", "-into", t.TempDir()}, {"servlets", "-on", "x"},
 		{"archives"}, {"archives", "-o", t.TempDir()}, {"archives", "-o", t.TempDir(), "linux"},
-		{"packages"}, {"packages", "-o", t.TempDir()},
+		{"packages"}, {"packages", "-o", t.TempDir()}, {"packages", "-o", t.TempDir(), "-writ", filepath.Join(t.TempDir(), "none")},
+		{"packages", "-o", t.TempDir(), "-writ", "true"},
 		{"servlets", "-into", t.TempDir(), filepath.Join(t.TempDir(), "none")},
 	} {
 		if err := run(t.Context(), args, func(string) string { return "" }, io.Discard); err == nil || strings.Contains(err.Error(), "\n") {
@@ -202,6 +203,17 @@ func distribution(t *testing.T) string {
 	return dir
 }
 
+// scripted is a program that writes a manual of one page, and what shells complete with.
+func scripted(t *testing.T) string {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "writ")
+	script := "#!/bin/sh\nset -e\ncase $1 in man) echo page >$2/writ-call.1 && echo made;; completion) echo \"for $2\";; esac\n"
+	if err := os.WriteFile(program, []byte(script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return program
+}
+
 func TestPackages(t *testing.T) {
 	dir, image := distribution(t), filepath.Join(t.TempDir(), "image")
 	certificates := filepath.Join(t.TempDir(), "ca.crt")
@@ -209,7 +221,7 @@ func TestPackages(t *testing.T) {
 		t.Fatal(err)
 	}
 	make := func() {
-		if err := packages(t.Context(), edition1, []string{"-o", dir, "-image", image, "-certificates", certificates}, io.Discard); err != nil {
+		if err := packages(t.Context(), edition1, []string{"-o", dir, "-writ", scripted(t), "-image", image, "-certificates", certificates}, io.Discard); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -282,6 +294,16 @@ func checkDebian(t *testing.T, deb string) {
 	if out, err := check.CombinedOutput(); err != nil {
 		t.Errorf("md5sums: %s", out)
 	}
+	if text, err := exec.Command("gzip", "-dc", filepath.Join(root, "usr/share/man/man1/writ-call.1.gz")).Output(); err != nil || string(text) != "page\n" {
+		t.Errorf("the page is %q, %v", text, err)
+	}
+	for file, want := range map[string]string{
+		"bash-completion/completions/writ": "for bash\n", "zsh/vendor-completions/_writ": "for zsh\n", "fish/vendor_completions.d/writ.fish": "for fish\n",
+	} {
+		if text := readFile(t, filepath.Join(root, "usr/share", file)); text != want {
+			t.Errorf("%s: %q", file, text)
+		}
+	}
 	if text := readFile(t, filepath.Join(root, "usr/share/doc/writ/copyright")); text != "NOTICE\n\nLICENSE\n" {
 		t.Errorf("copyright: %q", text)
 	}
@@ -329,7 +351,7 @@ func TestPackagesRefuseAnArchiveThatIsNotWhole(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, edition1.archive(platform{"linux", "amd64"})+".tar.gz"), data, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if err := packages(t.Context(), edition1, []string{"-o", dir}, io.Discard); err == nil {
+		if err := packages(t.Context(), edition1, []string{"-o", dir, "-writ", scripted(t)}, io.Discard); err == nil {
 			t.Errorf("%s: packed", name)
 		}
 	}

@@ -15,6 +15,7 @@ class Writ < Formula
 {{end}}
   def install
     bin.install "writ"
+    system bin/"writ", "man", man1
     generate_completions_from_executable(bin/"writ", "completion")
   end
 
