@@ -5,7 +5,6 @@ import (
 	"compress/gzip"
 	"context"
 	"crypto/md5" // what dpkg compares installed files with; nothing here trusts it
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -104,9 +103,6 @@ func manualOf(ctx context.Context, program string) ([]entry, error) {
 	defer os.RemoveAll(dir)
 	said := func(args ...string) ([]byte, error) {
 		text, err := exec.CommandContext(ctx, program, args...).Output()
-		if err == nil && len(text) == 0 {
-			err = errors.New("it says nothing")
-		}
 		if err != nil {
 			return nil, fmt.Errorf("packages: %s %s: %w", program, strings.Join(args, " "), err)
 		}
@@ -118,6 +114,9 @@ func manualOf(ctx context.Context, program string) ([]entry, error) {
 	pages, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, err
+	}
+	if len(pages) == 0 {
+		return nil, fmt.Errorf("packages: %s wrote no manual", program)
 	}
 	var all []entry
 	for _, page := range pages {
@@ -136,6 +135,9 @@ func manualOf(ctx context.Context, program string) ([]entry, error) {
 		text, err := said("completion", shell.name)
 		if err != nil {
 			return nil, err
+		}
+		if len(text) == 0 {
+			return nil, fmt.Errorf("packages: %s has nothing for %s to complete with", program, shell.name)
 		}
 		all = append(all, entry{name: "usr/share/" + shell.file, mode: 0o644, data: text})
 	}

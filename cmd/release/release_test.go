@@ -207,7 +207,7 @@ func distribution(t *testing.T) string {
 func scripted(t *testing.T) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "writ")
-	script := "#!/bin/sh\nset -e\ncase $1 in man) echo page >$2/writ-call.1 && echo made;; completion) echo \"for $2\";; esac\n"
+	script := "#!/bin/sh\nset -e\ncase $1 in man) echo page >$2/writ-call.1;; completion) echo \"for $2\";; esac\n"
 	if err := os.WriteFile(program, []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
