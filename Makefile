@@ -7,9 +7,9 @@ VERSION   ?= $(shell git describe --tags --exact-match --match 'v[0-9]*' 2>/dev/
 COMMIT    ?= $(shell git rev-parse HEAD 2>/dev/null)$(shell git diff --quiet HEAD 2>/dev/null || echo -dirty)
 SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null)
 # testdata is outside ./... by Go's rules; these packages are code all the same.
-PACKAGES  := ./... ./testdata/bench/... ./testdata/client/... ./testdata/driver ./testdata/guests ./testdata/hostile/... ./testdata/house/... ./testdata/pyclient ./testdata/tsclient
+PACKAGES  := ./... ./testdata/abi ./testdata/bench/... ./testdata/client/... ./testdata/driver ./testdata/guests ./testdata/hostile/... ./testdata/house/... ./testdata/pyclient ./testdata/tsclient
 # host/wasm computes and shares nothing: the race detector would find nothing there, and takes five times as long.
-ALONE     := ./cmd/... ./sdk/... ./host/wasm/... ./testdata/bench/... ./testdata/hostile/...
+ALONE     := ./cmd/... ./sdk/... ./host/wasm/... ./testdata/abi ./testdata/bench/... ./testdata/hostile/...
 RACED      = $(filter-out ./... $(ALONE),$(PACKAGES)) ./capabilities/... ./registry/... $(filter-out %/host/wasm %/host/wasm/wasmtest,$(shell $(GO) list ./host/...))
 TSCLIENT  := $(if $(shell command -v npm),testdata/tsclient/node_modules)
 PYCLIENT  := $(if $(shell python3 -c 'import sys, venv, ensurepip; print(sys.version_info >= (3, 11) or "")' 2>/dev/null),testdata/pyclient/.venv/complete)
