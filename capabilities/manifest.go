@@ -5,8 +5,11 @@ import "encoding/json"
 // Schema is the version of the manifest that this binary writes. New fields mean a new version.
 const Schema = "writ/1"
 
-// ABI is the guest interface that this binary runs (sdk/ABI.md).
-const ABI = "writ1"
+// The guest interfaces that this binary runs.
+const (
+	ABI       = "writ1"   // of every servlet that "writ build" makes of source (sdk/ABI.md)
+	ABIExtism = "extism1" // of plug-ins that were made with an Extism PDK (sdk/EXTISM.md)
+)
 
 // Manifest is what a publisher signs: what the servlet is, the whole surface that a model will see,
 // and everything it may ever ask for.
@@ -114,6 +117,12 @@ type Secret struct {
 	Use string `json:"use"` // "egress" or "guest"
 	Why string `json:"why,omitempty"`
 }
+
+// The scopes of what a servlet keeps.
+const (
+	ScopeSpace  = "space"  // one for all callers of the space
+	ScopeCaller = "caller" // one for each caller
+)
 
 // KV asks for a store of the servlet's own data.
 type KV struct {

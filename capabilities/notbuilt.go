@@ -13,7 +13,6 @@ var notBuilt = []struct {
 	{"resources", func(m Manifest) []string { return when(len(m.Resources) > 0, "resources") }},
 	{"skills", func(m Manifest) []string { return when(len(m.Skills) > 0, "skills") }},
 	{"elicitation", func(m Manifest) []string { return when(m.Capabilities.Elicit != nil, "capabilities.elicit") }},
-	{"capability kv", func(m Manifest) []string { return when(m.Capabilities.KV != nil, "capabilities.kv") }},
 	{"secrets of use guest", guestSecrets},
 	{"auth type hmac", func(m Manifest) []string { return authOf(m, "hmac") }},
 	{"auth type sigv4", func(m Manifest) []string { return authOf(m, "sigv4") }},
@@ -21,7 +20,6 @@ var notBuilt = []struct {
 	{"per-parameter limits", func(m Manifest) []string {
 		return httpWhere(m, "params", func(h HTTP) bool { return len(h.Params) > 0 })
 	}},
-	{"ABI extism1", func(m Manifest) []string { return when(m.Module.ABI == "extism1", "module.abi") }},
 }
 
 func (r *report) notBuilt(m Manifest) {

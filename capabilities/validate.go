@@ -113,11 +113,11 @@ func (m Manifest) checkIdentity(r *report) {
 		r.add("module.size", "%d bytes: want %d to %d", m.Module.Size, len(header), maxModule)
 	}
 	switch {
-	case m.Module.ABI == ABI || m.Module.ABI == "extism1":
+	case m.Module.ABI == ABI || m.Module.ABI == ABIExtism:
 	case abiForm.MatchString(m.Module.ABI):
 		r.add("module.abi", "%v (ABI %s)", ErrNewer, m.Module.ABI)
 	default:
-		r.add("module.abi", "want %q", ABI)
+		r.add("module.abi", "want %q or %q", ABI, ABIExtism)
 	}
 	m.checkTimes(r)
 }

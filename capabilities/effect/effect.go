@@ -22,6 +22,10 @@ const (
 	Unsupported Code = 7 // part of the ABI that this Writ does not build yet
 	Cancelled   Code = 8 // the call was cancelled or is past its deadline
 	Internal    Code = 9 // the host failed; details are in its log only
+
+	// Running is no failure: the operation has not ended. It is a code of its own, so that a conflict is
+	// not taken for it and waited for.
+	Running Code = 10
 )
 
 // Error is a refused or failed effect. Text is one sentence written by the host for the servlet's
@@ -44,8 +48,12 @@ type Header struct{ Name, Value string }
 
 // HTTPRequest asks for one exchange with the origin granted under a capability id. The guest never
 // writes a URL: the host builds it from the granted origin.
+//
+// A guest of ABI extism1 does write a URL, and no id: then URL is what it wrote, Capability, Path and
+// Query are empty, and the host finds the capability under which it may be asked for.
 type HTTPRequest struct {
 	Capability string
+	URL        string // empty: Capability, Path and Query say what is asked for
 	Method     string
 	Path       string // absolute, unescaped form is decided by the guard
 	Query      string // raw, without "?"
@@ -72,6 +80,44 @@ type WebRequest struct {
 type WebResponse struct {
 	URL string
 	HTTPResponse
+}
+
+// Bounds of what a servlet keeps between calls.
+const (
+	MaxKVKey    = 512     // bytes of a key
+	MaxKVValue  = 1 << 20 // bytes of a value
+	MaxKVListed = 1000    // keys of one page of a list
+	MaxKVValues = 1 << 20 // bytes of one page's values, unless it has a single key
+)
+
+// KVOp is what is done with what a servlet keeps.
+type KVOp string
+
+// The operations of kv.
+const (
+	KVGet    KVOp = "get"
+	KVSet    KVOp = "set"
+	KVDelete KVOp = "delete"
+	KVList   KVOp = "list"
+)
+
+// KVRequest asks for an operation on what the servlet keeps for the owner of the call, under the capability
+// kv. Which servlet, caller and space that is, no request can say.
+type KVRequest struct {
+	Op     KVOp
+	Key    string // of get, set and delete
+	Value  []byte // of set; must not be kept: it is the guest's memory
+	Prefix string // of list
+	Cursor string // of list: the key after which it goes on
+	Values bool   // of list: with the values
+}
+
+// KVResponse is the answer. Keys are in the order of their bytes, Values belong to them.
+type KVResponse struct {
+	Value  []byte   // of get
+	Keys   []string // of list
+	Values [][]byte // of list with values
+	More   bool     // of list: it goes on after the last key
 }
 
 // Errno is a WASI preview 1 error number, as files answer with.

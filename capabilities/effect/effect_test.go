@@ -10,7 +10,7 @@ import (
 // The numbers are the guest's interface: a servlet that was built once must go on reading them.
 func TestNumbersNeverChange(t *testing.T) {
 	for i, code := range []effect.Code{effect.OK, effect.Denied, effect.Invalid, effect.NotFound, effect.Limit,
-		effect.Unavailable, effect.Conflict, effect.Unsupported, effect.Cancelled, effect.Internal} {
+		effect.Unavailable, effect.Conflict, effect.Unsupported, effect.Cancelled, effect.Internal, effect.Running} {
 		if int(code) != i {
 			t.Errorf("code %d is %d", i, code)
 		}

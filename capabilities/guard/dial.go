@@ -31,6 +31,8 @@ type Network struct {
 	Own func() ([]netip.Addr, error)
 	// Listeners are this process's own, which are never dialled; nil: it has none.
 	Listeners *Listeners
+	// Tape answers in the network's place; nil, as outside of a servlet's tests: the network does.
+	Tape Tape
 }
 
 const (
@@ -63,7 +65,7 @@ func (g *Guard) transport(x exchange) *http.Transport {
 	if t, ok := g.transports[id]; ok {
 		return t
 	}
-	d := dialer{life: g.lifetime(), network: g.network, right: x.right, kind: x.kind}
+	d := dialer{life: g.life.context(), network: g.network, right: x.right, kind: x.kind}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true) // no h2: extended CONNECT and pushed streams have no place here
 	t := &http.Transport{
@@ -76,6 +78,9 @@ func (g *Guard) transport(x exchange) *http.Transport {
 		MaxResponseHeaderBytes: maxAnswerHeader,
 		MaxConnsPerHost:        maxExchanging,
 		IdleConnTimeout:        30 * time.Second,
+	}
+	if g.transports == nil {
+		g.transports = make(map[string]*http.Transport)
 	}
 	g.transports[id] = t
 	return t

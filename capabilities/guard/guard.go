@@ -11,7 +11,6 @@
 package guard
 
 import (
-	"context"
 	"errors"
 	"hash/maphash"
 	"maps"
@@ -37,6 +36,8 @@ type Config struct {
 	Network  Network
 	// Secrets are what grants with auth attach; nil: their requests are refused.
 	Secrets Secrets
+	// Keeper keeps what a grant of kv lets the servlet keep; nil: its requests are refused.
+	Keeper Keeper
 	// Trace is told to the servers of granted origins.
 	Trace Trace
 	// State are folders that no grant may overlap: Writ's own home.
@@ -54,16 +55,16 @@ type Guard struct {
 	ledger  ledger
 	inodes  maphash.Seed // of this call, so that two calls cannot compare inode numbers
 
-	life context.Context // ends with End; bounds requests that have no context of their own
-	end  context.CancelFunc
+	life life // bounds requests that have no context of their own
 
 	mounts []*mount
 	files  table
 	spent  spending
+	kept   keeping
 
-	mu         sync.Mutex // guards transports
-	transports map[string]*http.Transport
-	exchanging chan struct{} // one slot for each exchange that may hold a body in memory
+	mu         sync.Mutex                 // guards transports
+	transports map[string]*http.Transport // nil before the first exchange
+	exchanging chan struct{}              // one slot for each exchange that may hold a body in memory; nil: none is granted
 }
 
 // New opens what the policy grants: one handle per granted directory. A granted directory that is
@@ -78,54 +79,61 @@ func New(cfg Config) (*Guard, error) {
 		return nil, err
 	}
 	g := &Guard{
-		policy:     cfg.Policy,
-		network:    cfg.Network,
-		secrets:    cfg.Secrets,
-		trace:      cfg.Trace,
-		ledger:     ledger{recorder: cfg.Recorder},
-		inodes:     maphash.MakeSeed(),
-		mounts:     mounts,
-		transports: make(map[string]*http.Transport),
-		exchanging: make(chan struct{}, maxExchanging),
+		policy:  cfg.Policy,
+		network: cfg.Network,
+		secrets: cfg.Secrets,
+		trace:   cfg.Trace,
+		ledger:  ledger{recorder: cfg.Recorder},
+		mounts:  mounts,
+		life:    life{begun: true},
+	}
+	// Most calls are granted nothing, and every call has a Guard.
+	if len(cfg.Policy.Rights.HTTP) > 0 || cfg.Policy.Rights.Web != nil {
+		g.exchanging = make(chan struct{}, maxExchanging)
+	}
+	if len(mounts) > 0 {
+		g.inodes = maphash.MakeSeed()
+		g.files.start(mounts)
 	}
 	// What the caller changes after New must not widen a running call.
 	g.policy.Rights.HTTP = maps.Clone(cfg.Policy.Rights.HTTP)
 	if web := cfg.Policy.Rights.Web; web != nil {
 		g.policy.Rights.Web = &capabilities.WebRight{Methods: slices.Clone(web.Methods)}
 	}
+	if kv := cfg.Policy.Rights.KV; kv != nil {
+		own := *kv
+		g.policy.Rights.KV = &own
+	}
+	g.kept.keeper = cfg.Keeper
 	g.policy.Rights.Secret = maps.Clone(cfg.Policy.Rights.Secret)
 	g.policy.Rights.Config = slices.Clone(cfg.Policy.Rights.Config)
-	g.policy.Values = maps.Clone(cfg.Policy.Values)
+	if g.policy.Values = nil; len(cfg.Policy.Values) > 0 {
+		g.policy.Values = maps.Clone(cfg.Policy.Values)
+	}
 	g.network.Loopback = slices.Clone(cfg.Network.Loopback)
-	g.life, g.end = context.WithCancel(context.Background())
-	g.files.start(mounts)
 	return g, nil
 }
 
 // End stops running exchanges and closes every handle of the call. Ending twice is harmless. (It is
 // not named Close, as that closes one handle.)
 func (g *Guard) End() error {
-	if g.end == nil {
+	if !g.life.begun {
 		return nil
 	}
-	g.end()
-	errs := []error{g.ledger.end(), g.files.stop()}
+	g.life.end()
+	err := g.ledger.end()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(g.mounts) == 0 && len(g.transports) == 0 { // nothing else was opened
+		return err
+	}
+	errs := []error{err, g.files.stop()}
 	for _, m := range g.mounts {
 		errs = append(errs, m.close())
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
 	for _, t := range g.transports {
 		t.CloseIdleConnections()
 	}
 	clear(g.transports)
 	return errors.Join(errs...)
-}
-
-// lifetime is a context for requests that bring none.
-func (g *Guard) lifetime() context.Context {
-	if g.life == nil {
-		return context.Background()
-	}
-	return g.life
 }

@@ -53,6 +53,9 @@ func (x exchange) target() string {
 // counted, recorded and dialled as if it were a request of its own, and all of that before the host's
 // name is looked up: a refused request sends nothing, not even a DNS query.
 func (g *Guard) Fetch(ctx context.Context, req effect.HTTPRequest) (effect.HTTPResponse, *effect.Error) {
+	if req.URL != "" {
+		return g.fetchURL(ctx, req)
+	}
 	x, refusal := g.match(req)
 	if refusal != nil {
 		g.decide(ctx, capabilities.KindHTTP, req.Method, req.Capability+":"+req.Path, refusal.Text)
@@ -67,7 +70,7 @@ func (g *Guard) Fetch(ctx context.Context, req effect.HTTPRequest) (effect.HTTPR
 func (g *Guard) exchange(ctx context.Context, x exchange) (answer effect.HTTPResponse, last exchange, failed *effect.Error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(g.lifetime(), cancel)()
+	defer context.AfterFunc(g.life.context(), cancel)()
 	if _, bounded := ctx.Deadline(); !bounded {
 		var stop context.CancelFunc
 		ctx, stop = context.WithTimeout(ctx, defaultExchange)
@@ -140,6 +143,14 @@ func (g *Guard) send(ctx context.Context, x exchange) (*http.Response, *effect.E
 	default:
 		return nil, cancelled()
 	}
+	if g.network.Tape != nil {
+		return g.taped(ctx, x, carried)
+	}
+	return g.reach(ctx, x, carried)
+}
+
+// reach sends an exchange that was decided on, and recorded.
+func (g *Guard) reach(ctx context.Context, x exchange, carried credentials) (*http.Response, *effect.Error) {
 	req, err := x.request(ctx)
 	if err != nil {
 		return nil, &effect.Error{Code: effect.Invalid, Text: errURLPath.Error()}

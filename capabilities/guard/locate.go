@@ -44,7 +44,7 @@ type fileRequest struct {
 
 // ask starts a file request that has no context of its own.
 func (g *Guard) ask(action string) *fileRequest {
-	return &fileRequest{guard: g, ctx: g.lifetime(), action: action}
+	return &fileRequest{guard: g, ctx: g.life.context(), action: action}
 }
 
 // refuse records that rule turned the request away.

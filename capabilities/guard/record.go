@@ -15,8 +15,8 @@ import (
 // Event is one decision, recorded before the effect.
 type Event struct {
 	Time     time.Time `json:"time"`
-	Kind     string    `json:"kind"`             // "http", "web", "fs", "config"
-	Action   string    `json:"action"`           // "GET", "open", "write", "rename", "get" ...
+	Kind     string    `json:"kind"`             // "http", "web", "fs", "config", "kv"
+	Action   string    `json:"action"`           // "GET", "open", "write", "rename", "get", "commit" ...
 	Target   string    `json:"target"`           // capability id and guest-side name, or a page without its query; never a host path or a secret
 	Decision string    `json:"decision"`         // "allow", "deny", or "unknown" after an "allow" of which no one knows what it came to
 	Reason   string    `json:"reason,omitempty"` // rule that denied, or why it is unknown
@@ -59,11 +59,11 @@ type ledger struct {
 	recorded int        // of maxRecorded
 	full     bool
 	last     Event             // recorded last; its Repeated counts what was not recorded since
-	looked   map[look]struct{} // at what the call was allowed to look
+	looked   map[look]struct{} // what the call was allowed once and for all
 }
 
 // look is an effect that tells the same however often it is done.
-type look struct{ action, target string }
+type look struct{ kind, action, target string }
 
 // decide is the only place where an effect gets its permission, so that none can happen without a
 // record: it records the decision and returns nil exactly if the effect may happen. A refusal is the
@@ -79,10 +79,15 @@ func (g *Guard) decideSending(ctx context.Context, x exchange, keys []string, re
 	return g.settle(g.ledger.record(ctx, e, false), refusal)
 }
 
-// decideLook is decide for an effect that tells a name and what it stands for. In one call it is
-// recorded once for each target: the second look tells nothing that the first record does not.
+// decideLook is decideOnce for an effect that tells a name and what it stands for.
 func (g *Guard) decideLook(ctx context.Context, action, target string) error {
-	return g.settle(g.ledger.record(ctx, newEvent(capabilities.KindFS, action, target, ""), true), "")
+	return g.decideOnce(ctx, capabilities.KindFS, action, target)
+}
+
+// decideOnce is decide for an effect that is allowed. In one call it is recorded once for each target: the
+// second of the kind tells nothing that the first record does not.
+func (g *Guard) decideOnce(ctx context.Context, kind capabilities.Kind, action, target string) error {
+	return g.settle(g.ledger.record(ctx, newEvent(kind, action, target, ""), true), "")
 }
 
 // settle counts a decision that was recorded, or could not be.
@@ -90,7 +95,7 @@ func (g *Guard) settle(err error, refusal string) error {
 	if err == nil && refusal != "" {
 		err = errRefused
 	}
-	if err == nil && g.lifetime().Err() != nil {
+	if err == nil && g.life.over() {
 		err = errRefused // the call has ended meanwhile
 	}
 	if err != nil {
@@ -131,7 +136,7 @@ func (l *ledger) record(ctx context.Context, e Event, once bool) error {
 		l.last.Repeated++
 		return nil
 	}
-	if _, ok := l.looked[look{e.Action, e.Target}]; ok && once {
+	if _, ok := l.looked[look{e.Kind, e.Action, e.Target}]; ok && once {
 		return nil
 	}
 	// A cancelled call must still leave its record.
@@ -154,7 +159,7 @@ func (l *ledger) record(ctx context.Context, e Event, once bool) error {
 		if l.looked == nil {
 			l.looked = make(map[look]struct{})
 		}
-		l.looked[look{e.Action, e.Target}] = struct{}{}
+		l.looked[look{e.Kind, e.Action, e.Target}] = struct{}{}
 	}
 	return nil
 }

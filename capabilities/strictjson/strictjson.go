@@ -42,6 +42,11 @@ func Encode(v any) ([]byte, error) {
 // Compact returns data without insignificant space, or an error when data is not one strict JSON
 // value. The order of names is kept: it carries meaning to the readers of a tool's schema.
 func Compact(data []byte) ([]byte, error) {
+	var names [maxQuickNames]span
+	q := quick{data: data, copy: true, out: make([]byte, 0, len(data)), names: names[:0]}
+	if q.passes() {
+		return q.out, nil
+	}
 	if err := check(data); err != nil {
 		return nil, err
 	}
