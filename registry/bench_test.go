@@ -83,3 +83,46 @@ func BenchmarkCheckFile(b *testing.B) {
 		})
 	}
 }
+
+// A call that looks one key up.
+func BenchmarkKVGet(b *testing.B) {
+	r := registrytest.Open(b)
+	in := keeper(b, r, local, "notes", nil)
+	keep(b, opened(b, r, local, in, "caller"), set("k", "value"))
+	for b.Loop() {
+		if _, err := opened(b, r, local, in, "caller").Get(b.Context(), "k"); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// A call that reads a key and keeps another value under it.
+func BenchmarkKVCommit(b *testing.B) {
+	r := registrytest.Open(b)
+	in := keeper(b, r, local, "notes", nil)
+	for i := 0; b.Loop(); i++ {
+		kv := opened(b, r, local, in, "caller")
+		if _, err := kv.Get(b.Context(), "k"); err != nil && i > 0 {
+			b.Fatal(err)
+		}
+		keep(b, kv, set("k", strconv.Itoa(i)))
+	}
+}
+
+// A page of a thousand keys with their values.
+func BenchmarkKVList(b *testing.B) {
+	r := registrytest.Open(b)
+	in := keeper(b, r, local, "notes", nil)
+	var all []registry.KVChange
+	for i := range 1000 {
+		all = append(all, set("entity/"+strconv.Itoa(i), strings.Repeat("x", 200)))
+	}
+	if err := opened(b, r, local, in, "caller").Commit(b.Context(), all, 1<<20); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if page, _, err := opened(b, r, local, in, "caller").List(b.Context(), "entity/", "", 1000, 1<<20, true); err != nil || len(page) != 1000 {
+			b.Fatal(len(page), err)
+		}
+	}
+}

@@ -87,11 +87,11 @@ func (t *boltTx) fail(err error) error {
 	return t.fault
 }
 
-// counted says that something was changed on which an answer may depend: more than checkpoints and the
-// times at which keys were used.
+// counted says that something was changed on which an answer may depend: more than checkpoints, the
+// times at which keys were used, and what servlets keep, which each call reads anew.
 func (t *boltTx) counted() bool {
 	quiet := 0
-	for _, kind := range [...]Kind{KindCheckpoint, KindKeyUse} {
+	for _, kind := range [...]Kind{KindCheckpoint, KindKeyUse, KindKVStore, KindKV} {
 		if t.written[kind] {
 			quiet++
 		}

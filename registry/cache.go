@@ -34,15 +34,22 @@ type spaceView struct {
 
 // spaceView returns the caller's space as the store has it now.
 func (r *Registry) spaceView(ctx context.Context, by capabilities.Caller) (*spaceView, error) {
+	view, _, err := r.spaceViewAt(ctx, by)
+	return view, err
+}
+
+// spaceViewAt is spaceView with the generation that the view is of; an odd one when that is not known, or no
+// settled one.
+func (r *Registry) spaceViewAt(ctx context.Context, by capabilities.Caller) (*spaceView, uint64, error) {
 	if err := checkCaller(by); err != nil {
-		return nil, err
+		return nil, 1, err
 	}
 	before, settled := r.store.Generation()
 	r.cache.mu.Lock()
 	if settled && r.cache.generation == before {
 		if view := r.cache.spaces[by.Space]; view != nil {
 			r.cache.mu.Unlock()
-			return view, nil
+			return view, before, nil
 		}
 	}
 	r.cache.mu.Unlock()
@@ -53,13 +60,14 @@ func (r *Registry) spaceView(ctx context.Context, by capabilities.Caller) (*spac
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return nil, 1, err
 	}
 	after, stillSettled := r.store.Generation()
 	if settled && stillSettled && before == after {
 		r.cache.keep(by.Space, view, after)
+		return view, after, nil
 	}
-	return view, nil
+	return view, before | 1, nil
 }
 
 // keep remembers a view that was read while the generation stood at the given number.
@@ -130,6 +138,20 @@ func (r *Registry) Lookup(ctx context.Context, by capabilities.Caller, alias str
 		return Installation{}, notInstalled(by.Space, alias)
 	}
 	return in.clone(), nil
+}
+
+// Configured is Lookup and Config of one moment: the values are those of the installation that was found.
+// As long as Generation is what it returns, both are what they were; it is odd when that cannot be told.
+func (r *Registry) Configured(ctx context.Context, by capabilities.Caller, alias string) (in Installation, values map[string]string, generation uint64, err error) {
+	view, generation, err := r.spaceViewAt(ctx, by)
+	if err != nil {
+		return Installation{}, nil, generation, err
+	}
+	in, ok := view.installed[alias]
+	if !ok {
+		return Installation{}, nil, generation, notInstalled(by.Space, alias)
+	}
+	return in.clone(), view.valuesOf(in), generation, nil
 }
 
 // List returns the installations of the caller's space by alias.

@@ -38,11 +38,16 @@ func (r *Registry) Config(ctx context.Context, by capabilities.Caller, alias str
 	if !ok {
 		return nil, notInstalled(by.Space, alias)
 	}
+	return view.valuesOf(in), nil
+}
+
+// valuesOf are a copy of the values that were set for an installation.
+func (v *spaceView) valuesOf(in Installation) map[string]string {
 	values := map[string]string{}
-	if c, ok := view.config[alias]; ok && c.belongsTo(in) {
+	if c, ok := v.config[in.Alias]; ok && c.belongsTo(in) {
 		maps.Copy(values, c.Values)
 	}
-	return values, nil
+	return values
 }
 
 // SetConfig sets one value of at most 64 KiB. Whether the key is declared is the caller's to check.

@@ -14,10 +14,10 @@ import (
 
 // storeSchema is the version of the records that this Writ writes and the newest that it reads. An
 // older store is brought to it by upgrade.
-const storeSchema = 3
+const storeSchema = 4
 
 // kindsSince says with which schema a kind came; those that are not listed came with the first.
-var kindsSince = map[Kind]uint64{KindSecret: 2, KindVault: 2, KindKey: 3, KindKeyUse: 3}
+var kindsSince = map[Kind]uint64{KindSecret: 2, KindVault: 2, KindKey: 3, KindKeyUse: 3, KindKVStore: 4, KindKV: 4}
 
 // The schema record is the first thing read in a store: without it a file is no store, whatever else
 // it holds, so that an emptied file is never taken for a new store. Its place and form are the same

@@ -266,3 +266,14 @@ func Downgrade(home string, schema uint64) error {
 		return tx.Bucket([]byte(schemaBucket)).Put([]byte(schemaKey), sealer.seal(schemaKind, r))
 	})
 }
+
+// Contents are what is hashed of an entry, as it is written in a call and as who reads it writes it; plain
+// is false when both are the same function.
+func Contents(e Entry) (quick []byte, plain bool, slow []byte, err error) {
+	if err = e.check(); err != nil {
+		return nil, false, nil, err
+	}
+	quick, plain = e.plainContent()
+	slow, err = e.content()
+	return quick, plain, slow, err
+}

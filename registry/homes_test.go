@@ -24,6 +24,7 @@ var released = []struct {
 }{
 	{1, 10, false},
 	{2, 13, true},
+	{3, 14, true},
 }
 
 // releasedHome is a copy of such a home, private as a home is.
@@ -115,7 +116,7 @@ func TestHomesOfReleasedSchemasAreUpgraded(t *testing.T) {
 			}
 			// What is new can be used, and the old goes on.
 			r := registrytest.OpenHome(t, home, nil)
-			text, _ := createKey(t, r, registry.KeySpec{Name: "ci"})
+			text, _ := createKey(t, r, registry.KeySpec{Name: "later"})
 			wantKey(t, r, text, nil)
 			install(t, r, "notes")
 			record(t, r, true, "new-call")
@@ -137,7 +138,7 @@ func TestOldStorePutBackIsUpgradedAgain(t *testing.T) {
 	_, err := r.Lookup(t.Context(), local, "notes")
 	wantError(t, err, registry.ErrNotFound) // it came after the copy
 	wantReleased(t, r, true)
-	text, _ := createKey(t, r, registry.KeySpec{Name: "ci"})
+	text, _ := createKey(t, r, registry.KeySpec{Name: "later"})
 	wantKey(t, r, text, nil)
 	wantIntact(t, r, 14)
 }

@@ -146,7 +146,8 @@ func (r *Registry) SetGrant(ctx context.Context, by capabilities.Caller, alias s
 	return in.clone(), nil
 }
 
-// Remove deletes an installation; purge deletes its config values and secrets too. The ratchet and the audit stay.
+// Remove deletes an installation; purge deletes its config values, its secrets and what it keeps too, for
+// every caller of the space. The ratchet and the audit stay.
 // A blob that no installation of any space names is deleted.
 func (r *Registry) Remove(ctx context.Context, by capabilities.Caller, alias string, purge bool) error {
 	if purge {
@@ -165,6 +166,9 @@ func (r *Registry) Remove(ctx context.Context, by capabilities.Caller, alias str
 				return nil, err
 			}
 			if err := r.deleteSecrets(tx, ownerOf(by), alias); err != nil {
+				return nil, err
+			}
+			if err := purgeKept(tx, by.Space, alias); err != nil {
 				return nil, err
 			}
 		}

@@ -13,7 +13,7 @@ import (
 	"github.com/writ-run/writ/capabilities/strictjson"
 )
 
-// Spaces returns the names of the spaces that hold a servlet, or settings that one left, sorted. Only the
+// Spaces returns the names of the spaces that hold a servlet, or settings and data that one left, sorted. Only the
 // operator may see beyond a space.
 func (r *Registry) Spaces(ctx context.Context, by capabilities.Caller) ([]string, error) {
 	if err := checkCaller(by); err != nil {
@@ -24,7 +24,7 @@ func (r *Registry) Spaces(ctx context.Context, by capabilities.Caller) ([]string
 	}
 	found := map[string]bool{}
 	err := r.store.View(ctx, func(tx Tx) error {
-		for _, kind := range []Kind{KindInstallation, KindConfig} {
+		for _, kind := range []Kind{KindInstallation, KindConfig, KindKVStore} {
 			for rec, err := range tx.Range(kind, "", "") {
 				if err != nil {
 					return err

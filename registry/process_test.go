@@ -29,6 +29,7 @@ var parts = map[string]func(home string, args []string) error{
 	"crash": crash,
 	"hold":  hold,
 	"key":   developmentKey,
+	"keep":  keepAndDie,
 
 	"upgrade": upgradeAndDie,
 }

@@ -20,8 +20,8 @@ type Store interface {
 	// When Update returns nil, what was written is on stable storage and Generation has changed.
 	Update(ctx context.Context, change func(Tx) error) error
 
-	// Generation differs after every Update that wrote anything but checkpoints and uses of keys, by any process. It
-	// is not settled while such an update is under way, or was cut short with unknown outcome: then
+	// Generation differs after every Update that wrote anything but checkpoints, uses of keys and what servlets
+	// keep, by any process. It is not settled while such an update is under way, or was cut short with unknown outcome: then
 	// nothing may be answered from memory.
 	Generation() (generation uint64, settled bool)
 
@@ -93,7 +93,7 @@ type Tx interface {
 
 // Record is one record as read.
 type Record struct {
-	Key     string // 1 to 512 bytes
+	Key     string // 1 to 1,024 bytes
 	Version uint64
 	Value   []byte
 }
@@ -114,15 +114,17 @@ const (
 	KindVault        Kind = "vault"        // one: the wrapped key of the secrets, and which are current
 	KindKey          Kind = "key"          // by id: access keys, of which only hashes are kept
 	KindKeyUse       Kind = "keyuse"       // by id: when an access key was used last
+	KindKVStore      Kind = "kvstore"      // by owner, alias and servlet: what a servlet keeps between calls
+	KindKV           Kind = "kv"           // by id of that and key: the values
 )
 
 // Kinds lists every kind of record.
 func Kinds() []Kind {
-	return []Kind{KindInstallation, KindConfig, KindPublisher, KindName, KindAudit, KindCheckpoint, KindSecret, KindVault, KindKey, KindKeyUse}
+	return []Kind{KindInstallation, KindConfig, KindPublisher, KindName, KindAudit, KindCheckpoint, KindSecret, KindVault, KindKey, KindKeyUse, KindKVStore, KindKV}
 }
 
 // Limits of a record.
 const (
-	maxKey   = 512
+	maxKey   = 1024
 	maxValue = 8 << 20
 )

@@ -222,7 +222,7 @@ func ranges(t *testing.T, a, b registry.Store) {
 }
 
 func refusals(t *testing.T, a, _ registry.Store) {
-	for _, key := range []string{"", strings.Repeat("k", 513)} {
+	for _, key := range []string{"", strings.Repeat("k", 1025)} {
 		if _, err := put(t, a, key, "v", 0); err == nil {
 			t.Errorf("a key of %d bytes was taken", len(key))
 		}
