@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"context"
+	"slices"
 
 	"github.com/tetratelabs/wazero/api"
 
@@ -25,9 +26,10 @@ const kindElicit capabilities.Kind = "elicit"
 type function struct {
 	module, name string
 	params       string // a letter per parameter: i is i32, I i64, F f64
-	result       bool   // one i32
-	kind         capabilities.Kind
-	do           func(r *run, a args) uint32
+	result       byte   // a letter; 0: none
+	kinds        []capabilities.Kind
+	light        bool // takes a few nanoseconds: many calls count as one
+	do           func(r *run, a args) uint64
 }
 
 // args are a function's arguments on the runtime's stack.
@@ -43,25 +45,39 @@ func (a args) f64(i int) float64 { return api.DecodeF64(a[i]) }
 // functions are all functions of ABI writ1, its WASI included.
 func functions() []function { return append(writ1Functions(), wasiFunctions()...) }
 
+// interfaces are the functions that a module of each ABI may import. There is nothing that a runtime
+// links beside them.
+func interfaces() map[string][]function {
+	return map[string][]function{
+		capabilities.ABI:       functions(),
+		capabilities.ABIExtism: slices.Concat(extismFunctions(), wasiFunctions(), absentFunctions()),
+	}
+}
+
 // service describes a function of namespace writ1. It returns a count or handle, or a negated code.
 func service(name, params string, kind capabilities.Kind, do func(*run, args) int32) function {
-	return function{module: writ1, name: name, params: params, result: true, kind: kind,
-		do: func(r *run, a args) uint32 { return uint32(do(r, a)) }}
+	f := function{module: writ1, name: name, params: params, result: 'i',
+		do: func(r *run, a args) uint64 { return uint64(uint32(do(r, a))) }}
+	if kind != "" {
+		f.kinds = []capabilities.Kind{kind}
+	}
+	return f
 }
 
 // preview1 describes a function of WASI preview 1 that returns an errno.
 func preview1(name, params string, do func(*run, args) effect.Errno) function {
-	return function{module: wasi, name: name, params: params, result: true,
-		do: func(r *run, a args) uint32 { return uint32(do(r, a)) }}
+	return function{module: wasi, name: name, params: params, result: 'i',
+		do: func(r *run, a args) uint64 { return uint64(do(r, a)) }}
 }
 
 func (f function) signature() wasm.FuncType {
+	types := map[byte]byte{'i': wasm.I32, 'I': wasm.I64, 'F': wasm.F64}
 	t := wasm.FuncType{}
-	for _, c := range f.params {
-		t.Params = append(t.Params, map[rune]byte{'i': wasm.I32, 'I': wasm.I64, 'F': wasm.F64}[c])
+	for _, c := range []byte(f.params) {
+		t.Params = append(t.Params, types[c])
 	}
-	if f.result {
-		t.Results = []byte{wasm.I32}
+	if f.result != 0 {
+		t.Results = []byte{types[f.result]}
 	}
 	return t
 }
@@ -70,8 +86,8 @@ func (f function) signature() wasm.FuncType {
 func (f function) serve(ctx context.Context, mod api.Module, stack []uint64) {
 	r := ctx.Value(runKey{}).(*run)
 	res := r.serve(f, mod.Memory(), stack)
-	if f.result {
-		stack[0] = uint64(res)
+	if f.result != 0 {
+		stack[0] = res
 	}
 }
 

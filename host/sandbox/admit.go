@@ -16,9 +16,17 @@ const maxMemoryPages = 1 << 30 / wasm.PageSize
 
 // Admitted is a module that the ABI's gate let pass. The zero Admitted does not compile.
 type Admitted struct {
-	gated wasm.Gated
-	kinds []capabilities.Kind
+	gated   wasm.Gated
+	abi     string
+	dialect dialect
+	kinds   []capabilities.Kind
 }
+
+// ABI is the guest interface that the module was admitted for.
+func (a Admitted) ABI() string { return a.abi }
+
+// Describes tells whether the module can say which tools it has.
+func (a Admitted) Describes() bool { return a.dialect.describe != "" }
 
 // Kinds are the capability kinds of which the module has an import, sorted.
 func (a Admitted) Kinds() []capabilities.Kind { return slices.Clone(a.kinds) }
@@ -34,46 +42,36 @@ func (a Admitted) Imports() []string {
 }
 
 // Admit gates a module for an ABI. An import of a kind that requested does not have is refused, but
-// for files: every Go program links the file functions of WASI, which reach nothing without a
-// directory. No guest code runs.
+// for files, and for all of ABI extism1: every Go program links the file functions of WASI, which reach
+// nothing without a directory, and kits for plug-ins link what they have, whether it is used or not. No
+// guest code runs.
 func Admit(module []byte, abi string, requested []capabilities.Kind) (Admitted, error) {
-	if abi != capabilities.ABI {
-		return Admitted{}, fmt.Errorf("admitting module: its guest interface %q is not known; this Writ runs %q", capabilities.Printable(abi, 40), capabilities.ABI)
-	}
-	entry := wasm.FuncType{Results: []byte{wasm.I32}}
-	rules := wasm.Rules{
-		Imports: map[[2]string]wasm.FuncType{},
-		Exports: map[string]wasm.FuncType{string(EntryCall): entry},
-		Optional: map[string]wasm.FuncType{
-			string(EntryDescribe): entry,
-			string(EntryWarm):     entry,
-			reseedExport:          {Params: []byte{wasm.I64, wasm.I64}},
-			initExport:            {},
-		},
-		Memory:         "memory",
-		MaxMemoryPages: maxMemoryPages,
-	}
-	kinds := map[[2]string]capabilities.Kind{}
-	for _, f := range functions() {
-		key := [2]string{f.module, f.name}
-		rules.Imports[key] = f.signature()
-		kinds[key] = f.kind
+	rules, err := rulesOf(abi)
+	if err != nil {
+		return Admitted{}, err
 	}
 	gated, err := wasm.Gate(module, rules)
 	if err != nil {
 		return Admitted{}, err
 	}
-	a := Admitted{gated: gated}
+	a := Admitted{gated: gated, abi: abi, dialect: own}
+	if abi == capabilities.ABIExtism {
+		if a.dialect, err = dialectOf(gated.Info().Exports); err != nil {
+			return Admitted{}, err
+		}
+	}
+	kinds := map[[2]string][]capabilities.Kind{}
+	for _, f := range interfaces()[abi] {
+		kinds[[2]string{f.module, f.name}] = f.kinds
+	}
 	var unasked []string
 	for _, im := range gated.Info().Imports {
-		kind := kinds[[2]string{im.Module, im.Name}]
-		if kind == "" {
-			continue
+		for _, kind := range kinds[[2]string{im.Module, im.Name}] {
+			if kind != capabilities.KindFS && !a.dialect.foreign && !slices.Contains(requested, kind) {
+				unasked = append(unasked, fmt.Sprintf("module imports %s.%s but servlet.toml requests no %s capability", im.Module, im.Name, kind))
+			}
+			a.kinds = append(a.kinds, kind)
 		}
-		if kind != capabilities.KindFS && !slices.Contains(requested, kind) {
-			unasked = append(unasked, fmt.Sprintf("module imports %s.%s but servlet.toml requests no %s capability", im.Module, im.Name, kind))
-		}
-		a.kinds = append(a.kinds, kind)
 	}
 	if len(unasked) > 0 {
 		slices.Sort(unasked)

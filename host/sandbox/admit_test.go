@@ -92,8 +92,8 @@ func TestAdmitRefuses(t *testing.T) {
 		module     []byte
 		abi        string
 	}{
-		{"another interface", `admitting module: its guest interface "extism1" is not known; this Writ runs "writ1"`, importing(), "extism1"},
-		{"no interface", `admitting module: its guest interface "" is not known; this Writ runs "writ1"`, importing(), ""},
+		{"another interface", `admitting module: its guest interface "writ2" is not known; this Writ runs "writ1" and "extism1"`, importing(), "writ2"},
+		{"no interface", `admitting module: its guest interface "" is not known; this Writ runs "writ1" and "extism1"`, importing(), ""},
 		{"a socket", "gating module: imports that are not allowed: wasi_snapshot_preview1.sock_accept (unknown)", foreign("wasi_snapshot_preview1", "sock_accept", "iii", "i"), "writ1"},
 		{"a signal", "gating module: imports that are not allowed: wasi_snapshot_preview1.proc_raise (unknown)", foreign("wasi_snapshot_preview1", "proc_raise", "i", "i"), "writ1"},
 		{"a descriptor moved onto another", "gating module: imports that are not allowed: wasi_snapshot_preview1.fd_renumber (unknown)", foreign("wasi_snapshot_preview1", "fd_renumber", "ii", "i"), "writ1"},

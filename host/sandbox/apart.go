@@ -15,6 +15,7 @@ import (
 type Job struct {
 	CacheDir string              // where the result belongs
 	Module   []byte              // passed the gate
+	ABI      string              // for which it passed
 	Kinds    []capabilities.Kind // of which it has imports
 }
 
@@ -22,7 +23,7 @@ type Job struct {
 // in the job's folder, where an Engine with the same folder finds it. No guest code runs. Its errors are
 // those of Compile, and ErrCache also when the folder cannot be opened.
 func CompileInto(ctx context.Context, job Job) error {
-	admitted, err := Admit(job.Module, capabilities.ABI, job.Kinds)
+	admitted, err := Admit(job.Module, job.ABI, job.Kinds)
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,7 @@ import (
 // Entry is the exported function that a call enters.
 type Entry string
 
-// The entries of ABI writ1.
+// The entries of ABI writ1. In a plug-in of ABI extism1 they stand for exports of other names.
 const (
 	EntryCall     Entry = "servlet_call"
 	EntryDescribe Entry = "servlet_describe"
@@ -36,6 +36,9 @@ type Call struct {
 	// Progress is told how far the call is, at most every 100 ms, on Run's goroutine; nil: dropped.
 	// The text is the guest's: valid UTF-8 of at most 1 KiB, not fit for a terminal as it is.
 	Progress func(done, total float64, text string)
+	// Trace lets a guest that can (export servlet_trace) log where its errors come from and, when its time or
+	// fuel is over, where it was. It is for a servlet's author: it costs time, and the log names source files.
+	Trace bool
 }
 
 // Limits bound one call. A zero field but Fuel refuses (no memory, no time), so that a forgotten limit is not
@@ -59,6 +62,9 @@ type Outcome struct {
 	Wall    time.Duration
 	Memory  int64 // linear memory at the end, bytes
 	Rung    Rung  // how the call got its instance; empty: it had none
+	// Frames are the functions of the module, by index, that a traced call was in when it was ended, innermost
+	// first and at most 30.
+	Frames []uint32
 }
 
 // FaultKind tells how a call failed.

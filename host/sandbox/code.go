@@ -18,9 +18,12 @@ type Code struct {
 	memoryMin int64 // bytes that an instance starts with
 	beside    int64 // bytes of the host's memory that each has beside, and that count as its own
 	reseeds   bool  // exports servlet_reseed
-	best      Rung  // that the module can be on
+	dialect   dialect
+	best      Rung // that the module can be on
 	why       string
+	_         [64]byte // what each call changes lies on cache lines of its own
 	pool      pool
+	_         [64]byte
 	captures  captures
 	closing   sync.Once
 	closeErr  error
@@ -30,10 +33,13 @@ type Code struct {
 // before it counts as memory of the guest's own. A Go program of 9,000 functions has so much.
 const freeBeside = 512 << 10
 
-func (e *Engine) newCode(mach *machine, p program) *Code {
+func (e *Engine) newCode(mach *machine, p program, d dialect) *Code {
 	shape := p.metered.Shape()
 	c := &Code{engine: e, machine: mach, file: p.file, shape: shape, memoryMin: int64(shape.MemoryMin) * wasm.PageSize, beside: max(shape.Beside-freeBeside, 0)}
-	_, c.reseeds = mach.compiled.ExportedFunctions()[reseedExport]
+	if _, reseeds := mach.compiled.ExportedFunctions()[reseedExport]; reseeds && !d.foreign {
+		c.reseeds = true
+	}
+	c.dialect = d
 	c.best, c.why = e.reachable(shape)
 	c.blank.init(e.folder, p)
 	c.pool.init()

@@ -59,7 +59,7 @@ func (e *Engine) Compile(ctx context.Context, m Admitted) (c *Code, err error) {
 	if err != nil {
 		return nil, err
 	}
-	return e.newCode(mach, p), nil
+	return e.newCode(mach, p, m.dialect), nil
 }
 
 // meter validates and rewrites a module. The order is what makes it sound: an invalid module could

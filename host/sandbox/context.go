@@ -35,13 +35,14 @@ func (c *callContext) Done() <-chan struct{} { return c.timer().Done() }
 
 // Err tells whether the call has ended, by the clock: it does not need a processor for a timer to go
 // off, which guests may have all of.
-func (c *callContext) Err() error { return c.errAt(time.Now()) }
+func (c *callContext) Err() error { return c.errWith(time.Until(c.deadline)) }
 
-func (c *callContext) errAt(now time.Time) error {
+// errWith is Err for who knows how much of the call's time is left.
+func (c *callContext) errWith(left time.Duration) error {
 	if err := c.parent.Err(); err != nil {
 		return err
 	}
-	if !now.Before(c.deadline) {
+	if left <= 0 {
 		return context.DeadlineExceeded
 	}
 	if c.ended.Load() {

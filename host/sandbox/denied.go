@@ -26,6 +26,10 @@ func (denied) FetchPage(context.Context, effect.WebRequest) (effect.WebResponse,
 	return effect.WebResponse{}, &effect.Error{Code: effect.Denied, Text: "no capability is granted to this call"}
 }
 
+func (denied) Keep(context.Context, effect.KVRequest) (effect.KVResponse, *effect.Error) {
+	return effect.KVResponse{}, &effect.Error{Code: effect.Denied, Text: "no capability is granted to this call"}
+}
+
 func (denied) Open(context.Context, effect.Open) (effect.Handle, effect.Errno) {
 	return 0, effect.ErrAccess
 }

@@ -16,6 +16,7 @@ func TestImports(t *testing.T) {
 			"github.com/writ-run/writ/capabilities/effect":     "what a guest asks for, and the answers",
 			"github.com/writ-run/writ/capabilities/strictjson": "the one reader of what a guest writes as JSON",
 			"github.com/writ-run/writ/host/sandbox/codecache":  "where compiled code outlives the process",
+			"github.com/writ-run/writ/host/sandbox/extism":     "what plug-ins of another host expect",
 			"github.com/writ-run/writ/host/sandbox/image":      "the memory of instances",
 			"github.com/writ-run/writ/host/wasm":               "the gate and the meter",
 		},

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -140,11 +141,11 @@ func features(rc wazero.RuntimeConfig) wazero.RuntimeConfig {
 // link offers the guest interface to every module of the runtime. The functions keep no state: a
 // call travels in its context.
 func (e *Engine) link(ctx context.Context) error {
-	builders := map[string]wazero.HostModuleBuilder{
-		writ1: e.runtime.NewHostModuleBuilder(writ1),
-		wasi:  e.runtime.NewHostModuleBuilder(wasi),
-	}
-	for _, f := range functions() {
+	builders := map[string]wazero.HostModuleBuilder{}
+	for _, f := range slices.Concat(functions(), extismFunctions(), absentFunctions()) {
+		if builders[f.module] == nil {
+			builders[f.module] = e.runtime.NewHostModuleBuilder(f.module)
+		}
 		sig := f.signature()
 		builders[f.module].NewFunctionBuilder().
 			WithGoModuleFunction(api.GoModuleFunc(f.serve), sig.Params, sig.Results).Export(f.name)

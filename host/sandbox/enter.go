@@ -1,8 +1,10 @@
 package sandbox
 
 import (
+	"cmp"
 	"crypto/rand"
 	"errors"
+	"time"
 
 	"github.com/writ-run/writ/host/sandbox/image"
 	"github.com/writ-run/writ/host/wasm"
@@ -85,11 +87,11 @@ func (r *run) boot(in *instance) bool {
 	host, refusing := r.host, r.refusing
 	r.host, r.refusing = denied{preopens: r.preopens}, true
 	defer func() { r.host, r.refusing = host, refusing }()
-	for _, name := range []string{wasm.StartExport, initExport} {
-		if name == wasm.StartExport && !in.code.shape.Start || in.module.ExportedFunction(name) == nil {
-			continue
-		}
-		if !r.callGuest(in, name) {
+	if in.code.shape.Start && in.module.ExportedFunction(wasm.StartExport) != nil && !r.callGuest(in, wasm.StartExport) {
+		return false
+	}
+	for _, name := range in.code.dialect.inits {
+		if in.module.ExportedFunction(name) != nil && !r.callGuest(in, name) {
 			return false
 		}
 	}
@@ -101,12 +103,20 @@ func (r *run) enter(in *instance) {
 	if in.shot != nil && in.code.reseeds && !r.seed(in) {
 		return
 	}
-	if in.function(string(r.call.Entry)) == nil {
-		r.blameGuest("the module exports no " + string(r.call.Entry))
+	name := in.code.dialect.export(r.call.Entry)
+	if name == "" || in.function(name) == nil {
+		r.blameGuest("the module exports no " + cmp.Or(name, string(r.call.Entry)))
+		return
+	}
+	if r.foreign != nil && !r.ask(in.code.dialect) {
+		return
+	}
+	if !r.trace(in) {
 		return
 	}
 	r.before = r.spent()
-	if r.callGuest(in, string(r.call.Entry)) {
+	r.stack = [2]uint64{}
+	if r.callGuest(in, name) && !r.interrupted {
 		r.returned = true
 		r.judge(uint32(r.stack[0]))
 	}
@@ -134,13 +144,14 @@ func (r *run) seed(in *instance) bool {
 
 // dispose takes the instance back. One in which anything but an answer happened is not used again,
 // whatever its memory looks like.
-func (c *Code) dispose(r *run) {
+func (c *Code) dispose(r *run, now time.Time) {
 	in := r.in
 	switch {
 	case in == nil:
 	case in.shot == nil || !r.returned || r.ops.panicked.Load():
 		in.discard()
 	default:
+		in.since = now
 		c.pool.give(in, in.rung == RungReset && c.why == "" && !in.memory.Grown())
 	}
 }

@@ -3,7 +3,9 @@ package sandbox
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -17,10 +19,32 @@ type Function struct {
 func Functions() []Function {
 	var list []Function
 	for _, f := range functions() {
-		list = append(list, Function{f.module, f.name, f.params, f.result})
+		list = append(list, Function{f.module, f.name, f.params, f.result != 0})
 	}
 	return list
 }
+
+// Offered are all host functions of ABI extism1 but WASI's.
+func Offered() []Function {
+	var list []Function
+	for _, f := range extismFunctions() {
+		list = append(list, Function{f.module, f.name, f.params, f.result != 0})
+	}
+	return list
+}
+
+// Returns is what a host function of either ABI returns, by its letter.
+func Returns(f Function) string {
+	for _, g := range append(functions(), extismFunctions()...) {
+		if g.module == f.Module && g.name == f.Name && g.result != 0 {
+			return string(g.result)
+		}
+	}
+	return ""
+}
+
+// TouchesPerCall is how many reads and writes of kernel memory count as one host call.
+const TouchesPerCall = touchesPerCall
 
 // Same returns a function that runs calls in one and the same captured instance, without anything that
 // makes it fresh: what isolation is measured against.
@@ -280,4 +304,28 @@ func (c *Code) TakeWhileRenewing(ctx context.Context) bool {
 	p.mu.Unlock()
 	r.end()
 	return in != nil
+}
+
+// Picks is which of three instances that wait, the last of them used last, a call takes on a processor that
+// used instance number near last; 3: one that does not wait any more.
+func (c *Code) Picks(limit int64, near int) (int, error) {
+	if err := c.Prepare(context.Background(), nil, limit); err != nil {
+		return 0, err
+	}
+	shot, all := c.captures.current.Load(), [4]*instance{}
+	for i := range all {
+		in, err := c.fromImage(shot, limit)
+		if err != nil {
+			return 0, err
+		}
+		defer in.discard()
+		all[i] = in
+	}
+	p := pool{idle: slices.Clone(all[:3])}
+	p.init()
+	in := p.pick(all[near], shot, limit)
+	if len(p.idle) != 2 || slices.Contains(p.idle, in) {
+		return 0, errors.New("it still waits")
+	}
+	return slices.Index(all[:], in), nil
 }

@@ -24,6 +24,7 @@ var traps = []struct{ reason, text string }{
 
 // explain turns an error of the runtime into the call's fault.
 func (r *run) explain(err error) {
+	r.keepFrames(err)
 	switch {
 	case r.fault != nil: // a host function stopped the guest and said why
 	case r.ops.panicked.Load(): // outcome says so

@@ -24,15 +24,19 @@ func yield(ctx context.Context, _ api.Module, stack []uint64) {
 	r := ctx.Value(runKey{}).(*run)
 	defer r.contain()
 	r.current = "yield"
-	r.refuel()
-	if int64(r.in.stack.Get()) < 0 {
+	spent := int64(r.in.fuel.Get()) < 0
+	if spent {
+		r.refuel()
+	}
+	// Metered code that calls itself asks for its stack far more often than it runs out of fuel.
+	if !spent || int64(r.in.stack.Get()) < 0 {
 		r.restack(stack)
 	}
 }
 
 // fill starts an instance's meter.
 func (r *run) fill(in *instance) {
-	r.in, r.granted, r.step, r.stepped, r.deepest = in, 0, firstStep, time.Now(), freeStack
+	r.in, r.granted, r.step, r.stepped, r.deepest = in, 0, firstStep, time.Since(r.started), freeStack
 	in.fuel.Set(0)
 	in.stack.Set(freeStack)
 	r.grant()
@@ -48,8 +52,14 @@ func (r *run) spent() uint64 {
 
 // refuel ends a guest whose time or budget is over, and lets any other run on.
 func (r *run) refuel() {
-	now := time.Now()
-	if r.ctx.errAt(now) != nil {
+	now := time.Since(r.started)
+	switch {
+	case r.interrupted:
+		panic(errStopped) // it had its chance
+	case r.ctx.errWith(r.call.Limits.Wall-now) != nil:
+		if r.interrupt(r.ended()) {
+			return
+		}
 		r.stopEnded()
 	}
 	if r.ops.panicked.Load() {
@@ -57,16 +67,18 @@ func (r *run) refuel() {
 	}
 	r.pace(now)
 	r.stepped = now
-	if now.Sub(r.turned) > turn {
-		r.waitTurn()
+	if now-r.turned > turn {
+		if r.waitTurn(); r.interrupted {
+			return // it has its fuel
+		}
 		r.stepped = r.turned
 	}
 	r.grant()
 }
 
 // pace makes the next step as long as stepTime allows, going by the last one.
-func (r *run) pace(now time.Time) {
-	switch took := now.Sub(r.stepped); {
+func (r *run) pace(now time.Duration) {
+	switch took := now - r.stepped; {
 	case took > 2*stepTime:
 		r.step = max(r.step*uint64(stepTime)/uint64(took), minStep)
 	case took < stepTime/8:
@@ -82,7 +94,11 @@ func (r *run) grant() {
 	spent, step := r.spent(), r.step
 	if budget := r.call.Limits.Fuel; budget > 0 {
 		if spent >= budget {
-			r.stopAt(LimitFuel, fmt.Sprintf("the servlet used up the %d units of fuel that are granted", budget))
+			f := over(LimitFuel, fmt.Sprintf("the servlet used up the %d units of fuel that are granted", budget))
+			if r.interrupt(f) {
+				return
+			}
+			r.stopAt(f.Limit, f.Text)
 		}
 		step = min(step, budget-spent)
 	}

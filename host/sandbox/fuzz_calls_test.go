@@ -158,6 +158,7 @@ type watchful struct {
 	t       *testing.T
 	keys    []string
 	fetched []effect.HTTPRequest
+	kept    []effect.KVRequest
 	paths   []string
 }
 
@@ -179,6 +180,19 @@ func (h *watchful) Config(_ context.Context, key string) (string, *effect.Error)
 func (h *watchful) FetchPage(ctx context.Context, req effect.WebRequest) (effect.WebResponse, *effect.Error) {
 	resp, err := h.Fetch(ctx, effect.HTTPRequest{Method: req.Method, Path: req.URL, Header: req.Header, Body: req.Body})
 	return effect.WebResponse{URL: req.URL, HTTPResponse: resp}, err
+}
+
+func (h *watchful) Keep(_ context.Context, req effect.KVRequest) (effect.KVResponse, *effect.Error) {
+	h.kept = append(h.kept, req)
+	for _, s := range []string{req.Key, req.Prefix, req.Cursor} {
+		if !utf8.ValidString(s) || len(s) > effect.MaxKVKey {
+			h.t.Errorf("request with %q", s)
+		}
+	}
+	if (req.Key == "") != (req.Op == effect.KVList) || len(req.Value) > effect.MaxKVValue || len(req.Value) > 0 && req.Op != effect.KVSet {
+		h.t.Errorf("request %+v", req)
+	}
+	return effect.KVResponse{Value: []byte("value of " + req.Key), Keys: []string{req.Prefix + "x"}, Values: [][]byte{{1, 2}}, More: true}, nil
 }
 
 func (h *watchful) Fetch(_ context.Context, req effect.HTTPRequest) (effect.HTTPResponse, *effect.Error) {

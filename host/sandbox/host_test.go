@@ -18,6 +18,7 @@ type memory struct {
 	config map[string]string
 	fetch  func(ctx context.Context, req effect.HTTPRequest) (effect.HTTPResponse, *effect.Error)
 	page   func(ctx context.Context, req effect.WebRequest) (effect.WebResponse, *effect.Error)
+	keep   func(ctx context.Context, req effect.KVRequest) (effect.KVResponse, *effect.Error)
 
 	mu      sync.Mutex
 	nodes   map[string]*node // by clean path; "." is the root
@@ -82,6 +83,13 @@ func (m *memory) FetchPage(ctx context.Context, req effect.WebRequest) (effect.W
 		return effect.WebResponse{}, &effect.Error{Code: effect.Denied, Text: "no capability is granted"}
 	}
 	return m.page(ctx, req)
+}
+
+func (m *memory) Keep(ctx context.Context, req effect.KVRequest) (effect.KVResponse, *effect.Error) {
+	if m.keep == nil {
+		return effect.KVResponse{}, &effect.Error{Code: effect.Denied, Text: "no capability is granted"}
+	}
+	return m.keep(ctx, req)
 }
 
 // find resolves a path below a directory handle. The caller holds mu.

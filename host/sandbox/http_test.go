@@ -223,7 +223,7 @@ func TestOperationCodes(t *testing.T) {
 		{"read none", "op_read", [][]byte{i(0), i(0), i(0), i(0), i(1)}, -3},
 		{"close none", "op_close", [][]byte{i(1 << 30)}, -3},
 		{"web without a head", "web_start", [][]byte{i(0), i(0), i(0), i(0)}, -2},
-		{"kv, which is not built", "kv_start", [][]byte{i(0), i(0), i(0), i(0)}, -7},
+		{"kv without a head", "kv_start", [][]byte{i(0), i(0), i(0), i(0)}, -2},
 		{"elicit, which is not built", "elicit_start", [][]byte{i(0), i(0)}, -7},
 	}
 	for _, c := range cases {

@@ -85,6 +85,22 @@ func (r *run) start(size int64, do func(context.Context) result) int32 {
 	return s.next
 }
 
+// startAtOnce is start for what is done on the guest's goroutine: it has ended when the guest has its id.
+func (r *run) startAtOnce(size int64, do func(context.Context) result) int32 {
+	s := &r.ops
+	if len(s.open) >= maxOperations || !s.reserve(size) {
+		return failed(effect.Limit)
+	}
+	o := &operation{cancel: func() {}, size: size, done: make(chan struct{})}
+	if s.open == nil {
+		s.open, s.wake = map[int32]*operation{}, make(chan struct{}, 1)
+	}
+	s.next++
+	s.open[s.next] = o
+	s.finish(o, do(effect.WithRoom(r.ctx.timer(), &room{s, o})))
+	return s.next
+}
+
 // reserve counts one more goroutine and what its request holds.
 func (s *operations) reserve(size int64) bool {
 	s.mu.Lock()
@@ -211,7 +227,7 @@ func (s *operations) ended(id int32) (*operation, int32) {
 	case o == nil:
 		return nil, failed(effect.NotFound)
 	case !o.finished():
-		return nil, failed(effect.Conflict)
+		return nil, failed(effect.Running)
 	}
 	return o, 0
 }

@@ -18,6 +18,7 @@ const (
 // pool keeps the instances of one Code that are fresh and wait for a call.
 type pool struct {
 	work sync.WaitGroup // renewals under way
+	near sync.Pool      // of *instance: which this processor used last, and has in its cache; idle says whether it waits
 
 	mu      sync.Mutex
 	changed *sync.Cond
@@ -33,15 +34,13 @@ func (p *pool) init() { p.changed = sync.NewCond(&p.mu) }
 // be made. It waits for one that is being renewed when there is a spare one: that takes microseconds,
 // making one hundreds of them. It does not wait beyond the end of ctx.
 func (p *pool) take(ctx *callContext, shot *snapshot, limit int64) *instance {
+	near, _ := p.near.Get().(*instance)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	watched := false
 	for {
-		for i := len(p.idle) - 1; i >= 0; i-- {
-			if in := p.idle[i]; in.shot == shot && in.memory.Fits(limit) {
-				p.idle = append(p.idle[:i], p.idle[i+1:]...)
-				return in
-			}
+		if in := p.pick(near, shot, limit); in != nil {
+			return in
 		}
 		if p.begun-p.ended < 2 || ctx.Err() != nil {
 			return nil
@@ -56,6 +55,24 @@ func (p *pool) take(ctx *callContext, shot *snapshot, limit int64) *instance {
 		}
 		p.changed.Wait()
 	}
+}
+
+// pick takes an instance out of those that wait: near, if it does, or the last used. Two processors that
+// serve the same servlet would otherwise hand each other the memories that they have in their caches.
+// p.mu is held.
+func (p *pool) pick(near *instance, shot *snapshot, limit int64) *instance {
+	found := -1
+	for i, in := range slices.Backward(p.idle) {
+		if in.shot == shot && in.memory.Fits(limit) && (found < 0 || in == near) {
+			found = i
+		}
+	}
+	if found < 0 {
+		return nil
+	}
+	in := p.idle[found]
+	p.idle = slices.Delete(p.idle, found, found+1)
+	return in
 }
 
 // give makes an instance fresh after its call and keeps it, or discards it. What takes long is done off
@@ -87,7 +104,6 @@ func (p *pool) give(in *instance, soon bool) {
 // settle renews an instance and keeps it, or discards it.
 func (p *pool) settle(in *instance) {
 	in.uses++
-	in.since = time.Now()
 	kept := in.code.captures.used(in) && in.uses < maxUses && in.renew() == nil
 	p.mu.Lock()
 	kept = kept && !p.closed && len(p.idle) < maxIdle
@@ -100,6 +116,7 @@ func (p *pool) settle(in *instance) {
 		in.discard()
 		return
 	}
+	p.near.Put(in)
 	in.code.engine.makeRoom()
 }
 

@@ -48,3 +48,14 @@ func TestSweepBesideCalls(t *testing.T) {
 		t.Errorf("%d instances are left", n)
 	}
 }
+
+// A processor goes on with the instance that it used last, which it has in its cache, and takes the one that
+// was used last by any when another has taken its own.
+func TestProcessorsKeepTheirInstances(t *testing.T) {
+	code := compile(t, importing())
+	for near, want := range []int{0, 1, 2, 2} {
+		if got, err := code.Picks(enough().Memory, near); err != nil || got != want {
+			t.Errorf("the last one was %d: took %d, want %d, %v", near, got, want, err)
+		}
+	}
+}

@@ -46,7 +46,7 @@ func (e *Engine) program(ctx context.Context, m Admitted) (program, error) {
 	file := programFile(m.gated.Code())
 	p, ok := e.stored(file)
 	if e.compiler != nil && (!ok || e.machineFile(p.key) == "") {
-		if err := e.compiler(ctx, Job{CacheDir: e.folder.Dir(), Module: m.gated.Code(), Kinds: m.kinds}); err != nil {
+		if err := e.compiler(ctx, Job{CacheDir: e.folder.Dir(), Module: m.gated.Code(), ABI: m.abi, Kinds: m.kinds}); err != nil {
 			return program{}, err
 		}
 		p, ok = e.stored(file)

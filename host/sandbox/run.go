@@ -28,25 +28,30 @@ type run struct {
 	deadline time.Time
 
 	preopens []effect.Preopen
-	in       *instance // nil before the guest has one
-	granted  uint64    // fuel handed out so far
-	step     uint64    // fuel to hand out at a time
-	stepped  time.Time // when the guest last got some
-	turned   time.Time // when the guest last let others go first
-	turns    *turns    // of the engine
-	seat     seat      // in turns
-	deepest  int64     // bytes that the guest's nested calls may take of the runtime's stack
-	before   uint64    // fuel that was spent before the entry
-	returned bool      // the guest came back from the entry by itself
-	base     int64     // where the monotonic clock starts
-	skew     int64     // shifts both clocks
-	drawn    int       // random bytes that the guest asked for
+	in       *instance     // nil before the guest has one
+	granted  uint64        // fuel handed out so far
+	step     uint64        // fuel to hand out at a time
+	stepped  time.Duration // after started, when the guest last got some
+	turned   time.Duration // after started, when the guest last let others go first
+	turns    *turns        // of the engine
+	seat     seat          // in turns
+	deepest  int64         // bytes that the guest's nested calls may take of the runtime's stack
+	before   uint64        // fuel that was spent before the entry
+	returned bool          // the guest came back from the entry by itself
+	base     int64         // where the monotonic clock starts
+	skew     int64         // shifts both clocks
+	drawn    int           // random bytes that the guest asked for
 
-	fault     *Fault
-	memory    api.Memory
-	stack     [2]uint64 // arguments and results of an entry
-	current   string    // function that the guest is in, for error texts
-	hostCalls int
+	fault       *Fault
+	memory      api.Memory
+	stack       [2]uint64 // arguments and results of an entry
+	current     string    // function that the guest is in, for error texts
+	hostCalls   int
+	traced      bool     // the guest logs where its errors come from
+	frames      []uint32 // of Outcome
+	interrupted bool     // the fault stands, and the guest says where it was
+	touches     int      // of kernel memory
+	foreign     *foreign // nil: the guest is of ABI writ1
 
 	output   []byte
 	overflow bool // the guest tried to write more output than granted
@@ -63,10 +68,14 @@ func (c *Code) newRun(ctx context.Context, call Call) *run {
 		call: call, host: call.Host, logger: c.engine.logger,
 		turns: c.engine.turns, seat: seat{caller: call.Caller}, started: time.Now(),
 	}
-	r.turned, r.deadline = r.started, r.started.Add(call.Limits.Wall)
+	r.deadline = r.started.Add(call.Limits.Wall)
 	r.ctx.parent, r.ctx.run, r.ctx.deadline = ctx, r, r.deadline
 	r.logs.limit = call.Limits.Log
 	r.ops.limit = call.Limits.Memory
+	if c.dialect.foreign {
+		r.foreign = &foreign{}
+		r.foreign.Hold = func(n int64) bool { return r.in.memory.Beside(n) }
+	}
 	return r
 }
 
@@ -84,7 +93,7 @@ func (c *Code) Run(ctx context.Context, call Call) Outcome {
 	c.execute(r)
 	r.end()
 	out := r.outcome()
-	c.dispose(r)
+	c.dispose(r, r.started.Add(out.Wall))
 	return out
 }
 
@@ -115,7 +124,7 @@ func (r *run) ready(memoryMin int64) bool {
 	switch {
 	case r.call.Entry != EntryCall && r.call.Entry != EntryDescribe && r.call.Entry != EntryWarm:
 		r.blameGuest(fmt.Sprintf("%q is no entry of the guest interface", string(r.call.Entry)))
-	case r.ctx.Err() != nil:
+	case r.ctx.errWith(l.Wall) != nil:
 		r.fault = r.ended()
 	case memoryMin > l.Memory:
 		r.fault = over(LimitMemory, fmt.Sprintf("the servlet needs %s of memory to start; %s are granted", size(memoryMin), size(max(l.Memory, 0))))
@@ -143,17 +152,19 @@ func (r *run) openHost() {
 }
 
 // serve runs one host function for the guest.
-func (r *run) serve(f function, memory api.Memory, stack []uint64) uint32 {
+func (r *run) serve(f function, memory api.Memory, stack []uint64) uint64 {
 	defer r.contain()
 	r.memory, r.current = memory, f.name
-	r.charge()
+	if r.touches++; !f.light || r.touches%touchesPerCall == 0 {
+		r.charge()
+	}
 	return f.do(r, stack)
 }
 
 // charge counts a host call, so that a guest cannot keep the host busy with cheap ones, and ends a
 // call whose time is over.
 func (r *run) charge() {
-	if r.ctx.Err() != nil {
+	if !r.interrupted && r.ctx.Err() != nil && !r.interrupt(r.ended()) {
 		r.stopEnded()
 	}
 	if r.ops.panicked.Load() {
@@ -162,7 +173,7 @@ func (r *run) charge() {
 	if r.hostCalls++; r.hostCalls > r.call.Limits.HostCalls {
 		r.stopAt(LimitHostCalls, fmt.Sprintf("the servlet made more than %d host calls", r.call.Limits.HostCalls))
 	}
-	if r.hostCalls%callsPerLook == 0 && time.Since(r.turned) > turn {
+	if r.hostCalls%callsPerLook == 0 && time.Since(r.started)-r.turned > turn {
 		r.waitTurn()
 	}
 }
@@ -204,6 +215,10 @@ func (r *run) stopEnded() {
 
 // judge weighs what the entry returned.
 func (r *run) judge(code uint32) {
+	if r.foreign != nil {
+		r.judgeForeign(int32(code))
+		return
+	}
 	switch {
 	case code == 1:
 		text := validText(r.errText, maxErrorText)
@@ -227,7 +242,7 @@ func (r *run) outcome() Outcome {
 	}
 	r.logs.flush(0)
 	r.logs.flush(1)
-	out := Outcome{Fault: r.fault, Logs: r.logs.lines, Dropped: r.logs.dropped, Wall: time.Since(r.started)}
+	out := Outcome{Fault: r.fault, Frames: r.frames, Logs: r.logs.lines, Dropped: r.logs.dropped, Wall: time.Since(r.started)}
 	if r.in != nil {
 		out.Memory, out.Fuel, out.Rung = r.in.memory.Size(), r.spent()-r.before, r.in.rung
 	}

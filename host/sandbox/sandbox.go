@@ -1,5 +1,6 @@
 // Package sandbox runs a guest: compiled once, one fresh instance per call, with a WASI of our own
-// and the guest interface of sdk/ABI.md. It is the only room that imports a WebAssembly runtime.
+// and the guest interface of sdk/ABI.md, or of sdk/EXTISM.md for a plug-in of another host. It is the
+// only room that imports a WebAssembly runtime.
 //
 // The life of a module here:
 //
@@ -32,6 +33,9 @@ type Host interface {
 	Fetch(ctx context.Context, req effect.HTTPRequest) (effect.HTTPResponse, *effect.Error)
 	// FetchPage gets one public page under the capability web.
 	FetchPage(ctx context.Context, req effect.WebRequest) (effect.WebResponse, *effect.Error)
+	// Keep reads or changes what the servlet keeps between calls, under the capability kv. It is asked on
+	// the guest's goroutine, one request after the other.
+	Keep(ctx context.Context, req effect.KVRequest) (effect.KVResponse, *effect.Error)
 }
 
 // Files is the per-call handle table.

@@ -121,6 +121,9 @@ func (c *Code) initialise(ctx context.Context, preopens []effect.Preopen, memory
 	if r.fault == nil && !slices.Equal(tables, tableState(in.module)) {
 		r.fault = &Fault{Kind: FaultABI, Text: "its initialisation changes tables or drops segments, which an image does not hold"}
 	}
+	if r.fault == nil && r.foreign != nil && r.foreign.Held() {
+		r.fault = &Fault{Kind: FaultABI, Text: "its initialisation keeps blocks or variables of the host, which an image does not hold"}
+	}
 	if r.fault == nil {
 		return in, r, nil
 	}
@@ -138,7 +141,7 @@ func (c *Code) warm(r *run) (in *instance, tables []uintptr) {
 		return nil, nil
 	}
 	tables = tableState(in.module)
-	if !r.boot(in) || in.module.ExportedFunction(string(EntryWarm)) == nil {
+	if name := c.dialect.warm; !r.boot(in) || name == "" || in.module.ExportedFunction(name) == nil {
 		return in, tables
 	}
 	r.enter(in)

@@ -179,11 +179,15 @@ func (e *Engine) Turn(ctx context.Context, caller string) (leave func()) {
 // waitTurn lets others go first.
 func (r *run) waitTurn() {
 	r.turns.wait(&r.ctx, &r.seat)
-	if r.ctx.Err() != nil {
+	if r.ctx.Err() != nil && !r.interrupt(r.ended()) {
 		r.stopEnded()
 	}
-	r.turned = time.Now()
+	r.turned = time.Since(r.started)
 }
 
 // leaveTurn is for a guest that does not compute now.
-func (r *run) leaveTurn() { r.turns.leave(&r.seat) }
+func (r *run) leaveTurn() {
+	if r.seat.given != nil { // it has asked for one
+		r.turns.leave(&r.seat)
+	}
+}

@@ -61,10 +61,10 @@ func wasiFunctions() []function {
 	}
 	for i := range list {
 		if strings.HasPrefix(list[i].name, "path_") {
-			list[i].kind = capabilities.KindFS
+			list[i].kinds = []capabilities.Kind{capabilities.KindFS}
 		}
 	}
-	exit := function{module: wasi, name: "proc_exit", params: "i", do: func(r *run, a args) uint32 {
+	exit := function{module: wasi, name: "proc_exit", params: "i", do: func(r *run, a args) uint64 {
 		r.stop(FaultExit, fmt.Sprintf("the servlet exited with code %d before it answered", a.i32(0)))
 		return 0
 	}}

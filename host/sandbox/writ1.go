@@ -35,7 +35,7 @@ func writ1Functions() []function {
 		service("config_get", "iiii", capabilities.KindConfig, (*run).configGet),
 		service("http_start", "iiii", capabilities.KindHTTP, (*run).httpStart),
 		service("web_start", "iiii", capabilities.KindWeb, (*run).webStart),
-		service("kv_start", "iiii", capabilities.KindKV, (*run).reserved),
+		service("kv_start", "iiii", capabilities.KindKV, (*run).kvStart),
 		service("elicit_start", "ii", kindElicit, (*run).reserved),
 	}
 }

@@ -1,6 +1,7 @@
 package image
 
 import (
+	"errors"
 	"os"
 	"sync"
 	"unsafe"
@@ -28,7 +29,8 @@ type mapping struct {
 	whole  []byte
 	usable int
 	resets int
-	idle   []uint8 // by page of the image: at how many looks in a row it was untouched
+	few    [64]region // of scans, most of which need no more
+	idle   []uint8    // by page of the image: at how many looks in a row it was untouched
 }
 
 var _ pages = (*mapping)(nil)
@@ -82,10 +84,13 @@ func (m *mapping) restore(peak int) error {
 		m.image.mend(m.whole[:n])
 		return nil
 	}
-	buf := regionBuffers.Get().(*regions)
-	defer regionBuffers.Put(buf)
-	changed, err := m.kernel.changed(m.whole[:n], buf)
-	if err != nil { // more ranges than the buffer has
+	changed, err := m.kernel.list(m.whole[:n], m.few[:])
+	if errors.Is(err, errMore) {
+		buf := regionBuffers.Get().(*regions)
+		defer regionBuffers.Put(buf)
+		changed, err = m.kernel.changed(m.whole[:n], buf)
+	}
+	if err != nil { // there are still more
 		return m.drop(0, n)
 	}
 	return m.undo(changed)
@@ -200,8 +205,9 @@ type region struct {
 	_          uint64 // categories, of which only one kind was asked for
 }
 
-// regions is enough for the pages that an ordinary call changes. Above it they are dropped.
-type regions [512]region
+// regions is enough for the pages that an ordinary call changes. Above it they are dropped. The kernel
+// makes a list of its own of as many, in each scan: above 8 KiB it takes that from the page allocator.
+type regions [340]region
 
 var regionBuffers = sync.Pool{New: func() any { return new(regions) }}
 

@@ -109,7 +109,7 @@ func TestDroppedPagesAreForgotten(t *testing.T) {
 	drops := map[string]func(w written) error{
 		"trimmed":            func(w written) error { return w.Trim() },
 		"above what is kept": func(w written) error { w.call(0, keepResident/pageSize+2); return nil },
-		"in more than 512 runs": func(w written) error {
+		"in more runs than are listed": func(w written) error {
 			for i := 0; i < 2*len(regions{})+2; i += 2 {
 				w.Bytes()[i*pageSize] = 1
 			}

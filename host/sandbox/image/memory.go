@@ -126,7 +126,9 @@ func (m *Memory) Restore() error {
 	if err := m.pages.restore(int(m.peak)); err != nil {
 		return fmt.Errorf("restoring memory: %w", err)
 	}
-	m.space.give(m.size - m.start + m.beside)
+	if more := m.size - m.start + m.beside; more > 0 { // all processors share the count
+		m.space.give(more)
+	}
 	m.size, m.peak, m.beside, m.refused = m.start, m.start, 0, Granted
 	return nil
 }

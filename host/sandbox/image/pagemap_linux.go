@@ -1,7 +1,7 @@
 package image
 
 import (
-	"fmt"
+	"errors"
 	"runtime"
 	"unsafe"
 
@@ -23,16 +23,22 @@ type scanArguments struct {
 	categoryInverted, categoryMask, categoryAnyofMask, returnMask uint64
 }
 
+// errMore is a scan that did not come to its end.
+var errMore = errors.New("more ranges than the list has room for")
+
 // changed lists the pages of a laid image that are neither the file's any more nor, beside it, zeros that
 // were only read.
 //
 // The mask is "none of those, and present or swapped out". A page under migration reads as swapped:
 // asking for present ones alone would now and then miss one and show it to the next caller.
-func (k *kernel) changed(p []byte, buf *regions) ([]region, error) {
+func (k *kernel) changed(p []byte, buf *regions) ([]region, error) { return k.list(p, buf[:]) }
+
+// list is changed with a list of any length.
+func (k *kernel) list(p []byte, buf []region) ([]region, error) {
 	from := address(p)
 	a := scanArguments{
 		start: from, end: from + uint64(len(p)),
-		vec: uint64(uintptr(unsafe.Pointer(buf))), vecLen: uint64(len(buf)),
+		vec: uint64(uintptr(unsafe.Pointer(unsafe.SliceData(buf)))), vecLen: uint64(len(buf)),
 		categoryInverted: pageIsFile | pageIsZeros, categoryMask: pageIsFile | pageIsZeros,
 		categoryAnyofMask: pageIsPresent | pageIsSwapped, returnMask: pageIsPresent,
 	}
@@ -43,7 +49,7 @@ func (k *kernel) changed(p []byte, buf *regions) ([]region, error) {
 	case errno != 0:
 		return nil, errno
 	case a.walkEnd != a.end:
-		return nil, fmt.Errorf("more than %d ranges", len(buf))
+		return nil, errMore
 	}
 	return buf[:n], nil
 }
