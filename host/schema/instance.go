@@ -104,12 +104,54 @@ func measure(data []byte, l limits) error {
 // which the library writes out for every value.
 func inspect(value any, at string, l limits) error {
 	w := walk{limits: l, left: float64(l.values)}
+	if w.passes(value, 0) {
+		return nil
+	}
+	w.left = float64(l.values)
 	return w.value(value, at, 0)
 }
 
 type walk struct {
 	limits
 	left float64
+}
+
+// passes is value without the words for what is wrong, and in any order.
+func (w *walk) passes(v any, path int) bool {
+	if w.left -= float64(path) / 128; w.left < 0 {
+		return false
+	}
+	switch v := v.(type) {
+	case json.Number:
+		return numberFits(v)
+	case string:
+		return !w.input || !strings.ContainsFunc(v, turnsText)
+	case []any:
+		if len(v) > w.items {
+			return false
+		}
+		for i, x := range v {
+			if !w.passes(x, path+1+decimals(i)) {
+				return false
+			}
+		}
+	case map[string]any:
+		for name, x := range v {
+			if len(name) > MaxName || w.input && strings.ContainsFunc(name, turnsText) || !w.passes(x, path+1+len(name)) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// decimals is how many digits n has.
+func decimals(n int) int {
+	digits := 1
+	for ; n > 9; n /= 10 {
+		digits++
+	}
+	return digits
 }
 
 func (w *walk) value(v any, at string, path int) error {

@@ -1,9 +1,6 @@
 package schema
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"net/url"
@@ -128,17 +125,6 @@ func (t *tree) dialect(m map[string]any) error {
 		return refuse("", "$schema %s is not known; use https://json-schema.org/draft/2020-12/schema or leave it out", quote(dialect))
 	}
 	return nil
-}
-
-// decode reads JSON that is known to be strict, with numbers as they were written.
-func decode(data []byte) (any, error) {
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.UseNumber()
-	var v any
-	if err := dec.Decode(&v); err != nil {
-		return nil, errors.New("JSON: cannot be read")
-	}
-	return v, nil
 }
 
 func (t *tree) fail(at, format string, args ...any) {

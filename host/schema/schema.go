@@ -63,6 +63,7 @@ const (
 // concurrent use.
 type Schema struct {
 	compiled *jsonschema.Schema
+	form     *form  // what compiled says, where it is plain
 	document any    // what compiled was made of, to explain errors
 	subject  string // how errors call the instance: "arguments", "structuredContent"
 	limits   limits
@@ -134,7 +135,7 @@ func compile(raw []byte, p profile) (s *Schema, err error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Schema{compiled: compiled, document: doc, subject: p.subject, limits: bound}, nil
+	return &Schema{compiled: compiled, form: forms{}.of(tree.root), document: doc, subject: p.subject, limits: bound}, nil
 }
 
 // Check returns nil or an error of one line that names the argument ("arguments.path: ...") and
@@ -168,6 +169,9 @@ func (s *Schema) Read(instance []byte) (compact []byte, err error) {
 	}
 	if err := inspect(value, s.subject, s.limits); err != nil {
 		return nil, err
+	}
+	if s.form.fits(value) {
+		return compact, nil
 	}
 	if err := s.explain(s.compiled.Validate(value), value); err != nil {
 		return nil, err
