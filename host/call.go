@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"runtime"
 	"runtime/debug"
 	"strings"
 	"sync/atomic"
@@ -13,8 +12,6 @@ import (
 
 	"github.com/writ-run/writ/capabilities"
 	"github.com/writ-run/writ/capabilities/effect"
-	"github.com/writ-run/writ/capabilities/guard"
-	"github.com/writ-run/writ/capabilities/strictjson"
 	"github.com/writ-run/writ/host/deadline"
 	"github.com/writ-run/writ/host/metrics"
 	"github.com/writ-run/writ/host/sandbox"
@@ -60,6 +57,7 @@ type call struct {
 	reports     *reports // nil: no one asked, or no guest has run
 	done        ending
 	logs        []effect.LogLine
+	report      *Report // nil until there is something to tell somebody
 }
 
 // CallTool runs one call. The only errors are ErrUnknownTool, a cancelled ctx and a registry that
@@ -102,7 +100,9 @@ func (c *call) run(ctx context.Context) (answer Answer, err error) {
 		return c.refused(c.hostTime(late)), nil
 	}
 	c.done.Status, c.done.Reason = StatusHost, unanswered(c.client, err)
-	c.finish()
+	if c.finish() {
+		c.tell(Answer{Status: c.done.Status, Wall: time.Since(c.started)})
+	}
 	return Answer{}, err
 }
 
@@ -144,44 +144,15 @@ func (c *call) find(ctx context.Context) error {
 		return c.unknown()
 	}
 	c.alias, c.tool = alias, name
-	// What is configured for an alias is another servlet's when the alias was given to another between
-	// the two looks: its values must not reach the code of the one that was found first.
-	for range 2 {
-		c.generation = c.host.store.Generation()
-		in, err := c.lookup(ctx)
-		if err != nil {
-			return err
-		}
-		values, err := c.host.store.Config(ctx, c.by, alias)
-		if err != nil && !errors.Is(err, registry.ErrNotFound) {
-			return c.unread(ctx, "reading configuration of", err)
-		}
-		// Nothing was changed, and nothing was about to be: both are of one moment.
-		if c.generation%2 == 0 && c.host.store.Generation() == c.generation {
-			c.in, c.values = in, values
-			return nil
-		}
-		again, err := c.lookup(ctx)
-		if err != nil {
-			return err
-		}
-		if in.Revision == again.Revision && sameServlet(in, again) {
-			c.in, c.values = in, values
-			return nil
-		}
-	}
-	return c.overtaken()
-}
-
-func (c *call) lookup(ctx context.Context) (registry.Installation, error) {
-	in, err := c.host.store.Lookup(ctx, c.by, c.alias)
+	var err error
+	c.in, c.values, c.generation, err = c.host.store.Configured(ctx, c.by, alias)
 	switch {
 	case errors.Is(err, registry.ErrNotFound):
-		return in, c.unknown()
+		return c.unknown()
 	case err != nil:
-		return in, c.unread(ctx, "looking up", err)
+		return c.unread(ctx, "looking up", err)
 	}
-	return in, nil
+	return nil
 }
 
 func (c *call) unknown() error {
@@ -197,7 +168,7 @@ func (c *call) unread(ctx context.Context, doing string, err error) error {
 
 // intend records that the call was asked for, before anything of it happens.
 func (c *call) intend(ctx context.Context) error {
-	r := &recorder{store: c.host.store, by: c.by, alias: c.alias, call: c.id}
+	r := &recorder{store: c.host.store, by: c.by, alias: c.alias, call: c.id, keeps: c.host.reports != nil}
 	err := r.write(ctx, eventCall, intent{
 		Tool: capabilities.Printable(c.req.Tool, 80), Servlet: c.in.Name + "@" + c.in.Version,
 		Manifest: c.in.Grant.Manifest, Arguments: len(c.req.Arguments), Trace: c.trace.Trace, Parent: c.trace.Parent,
@@ -220,11 +191,12 @@ func (c *call) prepare(ctx context.Context) error {
 	if c.signed == nil {
 		return c.unknown()
 	}
-	policy, err := capabilities.Effective(s.manifest, s.digest, c.in.Grant, c.by, c.alias, c.tool, c.values)
+	policy, err := c.effective(s)
 	if p := ungranted(c.in, s, err); p != nil {
 		return p.refuse(c.req.Tool)
 	}
 	c.policy = policy
+	c.learn()
 	c.wall = min(time.Duration(policy.Limits.WallMS)*time.Millisecond, c.host.times.Tool)
 	c.named.Store(&metrics.Tool{Space: c.by.Space, Servlet: c.alias, Name: c.tool})
 	return c.opens(ctx)
@@ -291,221 +263,4 @@ func (c *call) check(ctx context.Context) error {
 func misfit(err error) string {
 	where := strings.TrimPrefix(err.Error(), "arguments")
 	return "Invalid arguments: " + strings.TrimLeft(where, ".: ")
-}
-
-// perform waits for a turn, opens the guard and runs the guest.
-func (c *call) perform(ctx context.Context) (json.RawMessage, error) {
-	parent := c.client
-	// Compiling, which the first call waits for, is not the tool's time.
-	c.watch.Begin(deadline.Phase{Name: phaseTool, Time: c.wall, EndsItself: true})
-	until := time.Now().Add(c.wall)
-	if err := c.register(ctx, c.cancel); err != nil {
-		return nil, err
-	}
-	defer c.host.calls.end(c.id)
-	leave, err := c.wait(ctx, parent, until)
-	if err != nil {
-		return nil, err
-	}
-	defer leave()
-	if err := c.open(); err != nil {
-		return nil, err
-	}
-	defer c.shut()
-	input, err := c.input()
-	if err != nil {
-		return nil, err
-	}
-	out := c.loaded.code.Run(ctx, sandbox.Call{
-		Entry: sandbox.EntryCall, Input: input, Host: c.warden, Progress: c.progress(), Caller: c.caller(),
-		Limits: sandbox.Limits{
-			Memory: c.memory(), Wall: time.Until(until), Output: c.output(),
-			Log: maxLog, HostCalls: maxHostCalls,
-		},
-	})
-	c.watch.Begin(deadline.Phase{Name: phaseAnswer, Time: c.host.times.Tool, EndsItself: true})
-	c.done.Fuel = out.Fuel
-	c.keepLogs(out)
-	if err := c.interrupted(ctx, parent, out.Fault); err != nil {
-		return nil, err
-	}
-	if out.Fault != nil {
-		return nil, c.fault(out.Fault)
-	}
-	result, err := c.read(parent, out.Output)
-	if err == nil && c.req.Take != nil && len(result) >= weighty {
-		c.req.Take(parent, len(result))
-	}
-	return result, err
-}
-
-// read turns what a guest wrote into a result.
-func (c *call) read(ctx context.Context, output []byte) (json.RawMessage, error) {
-	defer c.turn(ctx, len(output))()
-	if err := ctx.Err(); err != nil { // nobody is left to read it for
-		return nil, err
-	}
-	defer c.checking(time.Now())
-	return c.accept(output)
-}
-
-// weighty is the size, in bytes, from which it takes milliseconds to read what a model or a servlet
-// wrote. Messages below it are read at once, the others in turn: all processors busy with them would
-// keep every small call waiting.
-const weighty = 64 << 10
-
-// heavy is the size, in bytes, from which what reading a message leaves behind is collected at once: it
-// is several times the message, and the collector by itself would wait until as much as all that lives
-// has been allocated again.
-const heavy = 1 << 20
-
-// turn waits for a turn to read a message of n bytes, until ctx ends.
-func (c *call) turn(ctx context.Context, n int) (leave func()) {
-	if n < weighty {
-		return func() {}
-	}
-	over := c.host.engine.Turn(ctx, c.caller())
-	return func() {
-		if n >= heavy {
-			runtime.GC()
-		}
-		over()
-	}
-}
-
-// register makes the call known to who takes grants back, and looks again when something changed
-// between the first look and now: a revocation in that gap would be seen by no one else.
-func (c *call) register(ctx context.Context, cancel context.CancelCauseFunc) error {
-	c.host.calls.begin(c.id, &inFlight{by: c.by, alias: c.alias, in: c.in, policy: c.policy, cancel: cancel})
-	if c.host.store.Generation() == c.generation {
-		return nil
-	}
-	now, err := c.host.store.Lookup(ctx, c.by, c.alias)
-	if err == nil {
-		err = stillGranted(c.in, now, c.policy)
-	}
-	if err == nil {
-		return nil
-	}
-	c.host.calls.end(c.id)
-	switch {
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case errors.Is(err, errReplaced):
-		return c.replaced()
-	}
-	return c.revoked()
-}
-
-// wait waits for a turn, at most until the call's deadline.
-func (c *call) wait(ctx, parent context.Context, until time.Time) (leave func(), err error) {
-	queue, stop := context.WithDeadline(ctx, until)
-	defer stop()
-	leave, err = c.host.lanes.enter(queue, c.caller(), c.by.Space+"/"+c.alias, c.claims())
-	var large tooLarge
-	var full busy
-	switch {
-	case err == nil:
-		return leave, nil
-	case parent.Err() != nil:
-		return nil, parent.Err()
-	case errors.Is(err, errRevoked):
-		return nil, c.revoked()
-	case errors.Is(err, errReplaced):
-		return nil, c.replaced()
-	case errors.Is(err, errClosing):
-		return nil, c.closing()
-	case errors.As(err, &large):
-		return nil, c.tooLarge(large)
-	case errors.As(err, &full):
-		return nil, c.busy(full)
-	}
-	return nil, err
-}
-
-// caller is who asks, for what callers share.
-func (c *call) caller() string { return sharer(c.by) }
-
-func sharer(by capabilities.Caller) string { return by.Space + "/" + by.Principal }
-
-// memory is how many bytes the guest may have.
-func (c *call) memory() int64 { return int64(c.policy.Limits.MemoryMB) << 20 }
-
-// output is how many bytes the result may have.
-func (c *call) output() int {
-	most := c.policy.Limits.ResultKB << 10
-	if c.host.result > 0 {
-		most = min(most, c.host.result)
-	}
-	return most
-}
-
-// claims is how many bytes the call counts for: what its guest may have, its result and, as much as the
-// guest again, its requests and their answers, which the host holds. The largest call of all has room all
-// the same.
-func (c *call) claims() int64 {
-	memory := c.memory()
-	all := c.host.lanes.single()
-	if memory > all {
-		return memory
-	}
-	claims := memory + int64(c.policy.Limits.ResultKB)<<10
-	if rights := c.policy.Rights; len(rights.HTTP) > 0 || rights.Web != nil {
-		claims += memory
-	}
-	return min(claims, all)
-}
-
-// open makes the guard: from here on, effects can happen.
-func (c *call) open() error {
-	w, err := c.host.open(guard.Config{
-		Policy: c.policy, Recorder: c.recorder, Network: c.host.net, State: []string{c.host.store.Home()},
-		Secrets: secrets{c.host.store, c.by, c.in}, Trace: c.passedOn(),
-	})
-	if err == nil {
-		c.warden = w
-		return nil
-	}
-	c.host.log.Warn("guard cannot be made", "call", c.id, "alias", c.alias, "error", err)
-	if p := unguarded(c.in, c.policy.Rights, err); p != nil {
-		return p.refuse(c.req.Tool)
-	}
-	return c.hostFailure("guard")
-}
-
-// shut ends the guard whatever happened, and keeps its count of effects.
-func (c *call) shut() {
-	c.done.Allowed, c.done.Denied = c.warden.Effects()
-	if err := c.warden.End(); err != nil {
-		c.host.log.Warn("closing guard", "call", c.id, "error", err)
-	}
-}
-
-// input is the request as the guest reads it (sdk/ABI.md, "The request").
-func (c *call) input() ([]byte, error) {
-	type params struct {
-		Name      string          `json:"name"`
-		Arguments json.RawMessage `json:"arguments"`
-	}
-	raw, err := strictjson.Encode(struct {
-		Method string `json:"method"`
-		Params params `json:"params"`
-	}{"tools/call", params{c.tool, c.arguments}})
-	if err != nil {
-		return nil, refuse(StatusTool, "Invalid arguments: "+err.Error(), "arguments")
-	}
-	return raw, nil
-}
-
-// progress takes the guest's reports. The goroutine that passes them on ends with CallTool.
-func (c *call) progress() func(done, total float64, text string) {
-	if c.req.Progress == nil {
-		return nil
-	}
-	c.reports = newReports(func(done, total float64, text string) {
-		if c.state.Load() != leftBehind { // who asked has an answer by then
-			c.req.Progress(done, total, text)
-		}
-	}, c.host.logPanic)
-	return c.reports.put
 }

@@ -17,6 +17,7 @@ func TestImports(t *testing.T) {
 			house.Module + "/host/metrics":            "what is counted",
 			house.Module + "/host/rate":               "how often a caller may call",
 			house.Module + "/host/sandbox":            "where guests run",
+			house.Module + "/host/sandbox/extism":     "the form of a plug-in's results",
 			house.Module + "/host/schema":             "arguments and structured results",
 			house.Module + "/host/trace":              "how callers name their calls to other systems",
 			house.Module + "/registry":                "what is installed and granted",

@@ -7,6 +7,7 @@ import (
 
 	"github.com/writ-run/writ/capabilities"
 	"github.com/writ-run/writ/capabilities/guard"
+	"github.com/writ-run/writ/capabilities/strictjson"
 	"github.com/writ-run/writ/host/sandbox"
 )
 
@@ -98,7 +99,11 @@ func NewLanes(servlet, caller, total int, memory int64, waiting int) *Lanes {
 
 // Enter is what a call does before it runs; leave is called afterwards.
 func (l *lanes) Enter(ctx context.Context, caller, servlet string, bytes int64) (leave func(), err error) {
-	return l.enter(ctx, caller, servlet, bytes)
+	until, ok := ctx.Deadline()
+	if !ok {
+		until = time.Now().Add(1000 * time.Hour)
+	}
+	return l.enter(ctx, until, caller, servlet, bytes)
 }
 
 // Waiting is how many calls wait.
@@ -162,4 +167,16 @@ func PauseAfter(failures int, took time.Duration) time.Duration {
 		l.note("digest", 0, took, errPanic)
 	}
 	return time.Until(l.failures["digest"].until)
+}
+
+// Details are the details that every call records, empty.
+func Details() []any { return []any{intent{}, ending{}} }
+
+// Encoded is how a detail is written; plain is false when that was left to Encode.
+func Encoded(detail any) (raw []byte, isPlain bool, err error) {
+	o := strictjson.NewObject(nil)
+	detail.(plain).write(o)
+	_, isPlain = o.Bytes()
+	raw, err = encoded(detail)
+	return raw, isPlain, err
 }

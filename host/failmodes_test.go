@@ -27,6 +27,7 @@ var elsewhere = map[string][2]string{
 	"The code cache cannot be used":                                   {"sandbox/cache_test.go", "TestCacheThatCannotBeWritten"},
 	"The log cannot be written, or nobody reads standard error":       {"logging/logging_test.go", "TestAsyncNeverWaits"},
 	"A grant was taken back, or cannot be read again after a change":  {"call_test.go", "TestRevocationEndsRunningCalls"},
+	"What a tool wrote to keep cannot be kept":                        {"kv_test.go", "TestWhatCannotBeKeptFailsTheCall"},
 	"A caller calls too often, or too many calls run":                 {"limits_test.go", "TestEveryLimitHasItsCodeAndItsText"},
 }
 
@@ -37,7 +38,7 @@ var errDisk = errors.New("input/output error")
 func TestFailModes(t *testing.T) {
 	rows := map[string]func(t *testing.T, h *fixture){
 		"The store cannot be read, or not in time (5 s)": func(t *testing.T, h *fixture) {
-			h.failing("Lookup").notRun("docs_units", "")
+			h.failing("Configured").notRun("docs_units", "")
 		},
 		"A call cannot be recorded": func(t *testing.T, h *fixture) {
 			h.failing("Record call").notRun("docs_units", "could not record this call")

@@ -121,22 +121,27 @@ func (c *call) end(result json.RawMessage) Answer { return c.sum(result) }
 
 func (c *call) sum(result json.RawMessage) Answer {
 	c.done.Result = len(result)
-	c.finish()
-	return Answer{
+	last := c.finish()
+	a := Answer{
 		Status: c.done.Status, Limit: c.done.Limit, Result: result, Call: c.id, Logs: c.logs, Wall: time.Since(c.started),
 		Fuel: c.done.Fuel, Allowed: c.done.Allowed, Denied: c.done.Denied,
 	}
+	if last {
+		c.tell(a)
+	}
+	return a
 }
 
 // finish records how the call ended, once, and counts it. A call that was left behind has its record, and
-// its answer, already.
-func (c *call) finish() {
+// its answer, already: then it is false.
+func (c *call) finish() bool {
 	if !c.state.CompareAndSwap(underWay, hasEnded) {
-		return
+		return false
 	}
 	c.done.WallMS = time.Since(c.started).Milliseconds()
 	c.record()
 	c.observe()
+	return true
 }
 
 // record writes how the call ended. Nothing can be undone by then, so a record that cannot be written

@@ -11,12 +11,14 @@
 //	prepare.go   the same right after an approval
 //	ready.go     what keeps a servlet from running, in one sentence with the command that mends it
 //	secrets.go   what is attached to requests, fetched when it is sent
+//	kv.go        what a call wrote is kept when it succeeded, and a call that was overtaken is run again
 //	lanes.go     how many calls run at a time, and how much memory their guests may have together
 //	limits.go    the codes of limits
 //	admit.go     how often a caller may call
 //	crew.go      the goroutines that calls run on
 //	watched.go   the time of a call's parts, and an answer in time whatever they wait for
 //	observe.go   what is counted and logged of calls
+//	report.go    all that a call did, for who writes its servlet
 //	recorder.go  effects into the audit
 //	running.go   calls whose grant is taken back while they run
 //	progress.go  what a guest reports while it runs -> who asked
@@ -82,6 +84,14 @@ type Config struct {
 	// by default: it is an identifier that lets them, and whoever sees both ends, tell that requests belong
 	// together, and a way by which a caller sends them text.
 	PassTrace bool
+	// Reports gets everything that each call did, on the goroutine of the call, when it has ended; nil: nobody
+	// is told.
+	Reports func(Report)
+	// Learns shows every call one more directory, the root, of which nothing is granted: what a guest looks
+	// for outside of the directories of its manifest is refused and recorded. It gives no right.
+	Learns bool
+	// State are folders that no grant may overlap, beside the Registry's home.
+	State []string
 	// Loaded is how many servlets are kept compiled. Zero: 64. One more is unloaded when it is idle.
 	Loaded int
 	// Idle is for how long a servlet is kept compiled that no call uses. Zero: 10 minutes. Loading it
@@ -107,9 +117,10 @@ type store interface {
 	Lookup(ctx context.Context, by capabilities.Caller, alias string) (registry.Installation, error)
 	List(ctx context.Context, by capabilities.Caller) ([]registry.Installation, error)
 	OpenBlob(ctx context.Context, digest string) (registry.BlobReader, error)
-	Config(ctx context.Context, by capabilities.Caller, alias string) (map[string]string, error)
+	Configured(ctx context.Context, by capabilities.Caller, alias string) (in registry.Installation, values map[string]string, generation uint64, err error)
 	Secrets(ctx context.Context, by capabilities.Caller, alias string) ([]registry.Secret, error)
 	Secret(ctx context.Context, by capabilities.Caller, in registry.Installation, key string) (capabilities.SecretValue, error)
+	KV(by capabilities.Caller, in registry.Installation, scope string) (*registry.KV, error)
 	Record(ctx context.Context, e registry.Entry, durable bool) error
 	Generation() uint64
 	Watch(ctx context.Context, changed func(generation uint64))
@@ -119,6 +130,8 @@ type store interface {
 type warden interface {
 	sandbox.Host
 	Effects() (allowed, denied int)
+	Outdated() bool
+	Commit(ctx context.Context) error
 	End() error
 }
 
@@ -145,7 +158,12 @@ type Host struct {
 	metrics   *metrics.Set   // nil: nothing is counted
 	callLog   *slog.Logger
 	passTrace bool
+	reports   func(Report) // nil: nobody is told
+	learns    bool
+	state     []string // folders that no grant may overlap
 	calls     running
+	repeats   repeats
+	policies  policies
 	lists     lists
 	result    int // most bytes of a result; 0: what its manifest says
 	notify    listeners
@@ -183,8 +201,9 @@ func newHost(cfg Config, s store) *Host {
 		h.log = slog.New(slog.DiscardHandler)
 	}
 	h.watchOver(cfg)
+	h.reports, h.learns, h.state = cfg.Reports, cfg.Learns, append([]string{s.Home()}, cfg.State...)
 	h.life, h.cancel = context.WithCancel(context.Background())
-	h.loader = newLoader(s, cfg.Engine, h.log, orDefault(cfg.Loaded, defaultLoaded), orDefault(cfg.Idle, defaultIdle))
+	h.loader = newLoader(s, cfg.Engine, h.log, cfg.Learns, orDefault(cfg.Loaded, defaultLoaded), orDefault(cfg.Idle, defaultIdle))
 	if cfg.Foresee {
 		h.loader.foresee()
 	}

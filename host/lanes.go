@@ -54,12 +54,10 @@ type claim struct {
 	caller, servlet string
 	memory          int64
 	until           time.Time     // when it ends at the latest
-	given           chan struct{} // closed, under lanes.mu, when it has its turn
+	given           chan struct{} // closed, under lanes.mu, when it has its turn; nil when it had it at once
+	has             bool          // guarded by lanes.mu; it has its turn
 	spare           bool          // guarded by lanes.mu; it has a spare place
 }
-
-// endless is when a call ends that has no deadline.
-var endless = time.Unix(1<<40, 0)
 
 // busy is a call that found no turn.
 type busy struct {
@@ -91,30 +89,32 @@ func (l *lanes) single() int64 {
 	return memory
 }
 
-// enter waits for a turn of a call that may have so many bytes of memory, until ctx ends; then the
-// error is busy and says for what it waited, or the cause of a ctx that was cancelled. The call itself
-// ends with ctx too. The caller of enter calls leave when it ended.
-func (l *lanes) enter(ctx context.Context, caller, servlet string, bytes int64) (leave func(), err error) {
+// enter waits for a turn of a call that may have so many bytes of memory, until then or until ctx ends;
+// then the error is busy and says for what it waited, or the cause of a ctx that was cancelled. The call
+// itself ends then too. The caller of enter calls leave when it ended.
+func (l *lanes) enter(ctx context.Context, until time.Time, caller, servlet string, bytes int64) (leave func(), err error) {
 	if most := l.single(); bytes > most {
 		return nil, tooLarge{most}
 	}
-	c := &claim{caller: caller, servlet: servlet, memory: bytes, until: endless, given: make(chan struct{})}
-	if until, ok := ctx.Deadline(); ok {
-		c.until = until
-	}
+	c := &claim{caller: caller, servlet: servlet, memory: bytes, until: until}
 	if err := l.join(c); err != nil {
 		return nil, err
 	}
-	select {
-	case <-c.given:
-	case <-ctx.Done():
-		if err := l.giveUp(ctx, c); err != nil {
-			return nil, err
+	if c.given != nil { // nearly every call has its turn at once, and needs no timer
+		ctx, stop := context.WithDeadline(ctx, until)
+		defer stop()
+		select {
+		case <-c.given:
+		case <-ctx.Done():
+			if err := l.giveUp(ctx, c); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return func() { l.leave(c) }, nil
 }
 
+// join adds a claim to those that wait, unless it has its turn at once.
 func (l *lanes) join(c *claim) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -134,6 +134,9 @@ func (l *lanes) join(c *claim) error {
 	l.await(c, 1)
 	l.queue = append(l.queue, c)
 	l.serve()
+	if !c.has {
+		c.given = make(chan struct{})
+	}
 	return nil
 }
 
@@ -182,7 +185,9 @@ func (l *lanes) serve() {
 		l.await(c, -1)
 		l.count(c, 1)
 		l.running = append(l.running, c)
-		close(c.given)
+		if c.has = true; c.given != nil {
+			close(c.given)
+		}
 		if head != nil && !c.spare {
 			gap = l.gapBeside(head)
 		}

@@ -19,6 +19,8 @@ const (
 	LimitBlocks       Limit = "result_blocks" // content blocks of a result
 	LimitRate         Limit = "rate"          // calls of one caller in a while
 	LimitHostTime     Limit = "host_time"     // what the Host does before a tool runs: its store, loading
+	LimitKVQuota      Limit = "kv_quota"      // bytes or keys that a servlet keeps for one owner
+	LimitKVConflict   Limit = "kv_conflict"   // times that others changed what a call had read
 	LimitLeftBehind   Limit = "left_behind"   // the call's deadline passed, and what it waits for cannot be ended
 )
 
@@ -26,7 +28,7 @@ const (
 func Limits() []Limit {
 	return []Limit{
 		LimitTime, LimitServletCalls, LimitCallerCalls, LimitTotalCalls, LimitCallerMemory, LimitWaiting,
-		LimitDepth, LimitValues, LimitBlocks, LimitRate, LimitHostTime, LimitLeftBehind,
+		LimitDepth, LimitValues, LimitBlocks, LimitRate, LimitHostTime, LimitKVQuota, LimitKVConflict, LimitLeftBehind,
 		sandbox.LimitMemory, sandbox.LimitMemoryTotal, sandbox.LimitDepth, sandbox.LimitFuel,
 		sandbox.LimitHostCalls, sandbox.LimitInput, sandbox.LimitOutput, sandbox.LimitLog,
 	}

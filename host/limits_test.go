@@ -78,6 +78,7 @@ func TestEveryLimitHasItsCodeAndItsText(t *testing.T) {
 				t.Fatal("sdk/ABI.md does not have it")
 			}
 			var a host.Answer
+			of := h
 			switch out, simple := outcomes[code]; {
 			case simple:
 				outcome = out
@@ -95,6 +96,10 @@ func TestEveryLimitHasItsCodeAndItsText(t *testing.T) {
 				a = tooOften(t, h)
 			case code == host.LimitHostTime, code == host.LimitLeftBehind:
 				a = stuckAt(t, h, code)
+			case code == host.LimitKVQuota:
+				of, a = filled(t)
+			case code == host.LimitKVConflict:
+				of, a = overtaken(t, capabilities.ModeFull, "")
 			default:
 				a = busyAt(t, h, code)
 			}
@@ -104,7 +109,7 @@ func TestEveryLimitHasItsCodeAndItsText(t *testing.T) {
 			if got := general(answerText(t, a), "t", a.Call); got != strings.ReplaceAll(text, "1,024", "N") {
 				t.Errorf("text %q\n want %q", got, text)
 			}
-			told(t, h, a)
+			told(t, of, a)
 		})
 	}
 }

@@ -62,9 +62,9 @@ type flight struct {
 	err  error // set before done is closed
 }
 
-func newLoader(s store, engine *sandbox.Engine, log *slog.Logger, max int, idle time.Duration) *loader {
+func newLoader(s store, engine *sandbox.Engine, log *slog.Logger, learns bool, max int, idle time.Duration) *loader {
 	l := &loader{
-		store: s, engine: engine, compile: compileWith(engine, log),
+		store: s, engine: engine, compile: compileWith(engine, log, learns),
 		log: log, max: max, idle: idle,
 		servlets: map[string]*servlet{}, loaded: map[string]*loaded{}, flights: map[string]*flight{}, failures: map[string]*failedLoad{},
 	}

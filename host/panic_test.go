@@ -57,11 +57,11 @@ func (f *faulty) OpenBlob(ctx context.Context, digest string) (registry.BlobRead
 	return f.Registry.OpenBlob(ctx, digest)
 }
 
-func (f *faulty) Config(ctx context.Context, by capabilities.Caller, alias string) (map[string]string, error) {
-	if err := f.maybe("Config"); err != nil {
-		return nil, err
+func (f *faulty) Configured(ctx context.Context, by capabilities.Caller, alias string) (registry.Installation, map[string]string, uint64, error) {
+	if err := f.maybe("Configured"); err != nil {
+		return registry.Installation{}, nil, 1, err
 	}
-	return f.Registry.Config(ctx, by, alias)
+	return f.Registry.Configured(ctx, by, alias)
 }
 
 func (f *faulty) Record(ctx context.Context, e registry.Entry, durable bool) error {
@@ -87,7 +87,7 @@ func (h *fixture) over(method string, fail func() error) (*faulty, *bytes.Buffer
 func panics() error { panic(inPanic) }
 
 func TestPanicOfTheStoreFailsOneCall(t *testing.T) {
-	for _, method := range []string{"Lookup", "OpenBlob", "Config", "Record call", "Record effect", "Generation"} {
+	for _, method := range []string{"Configured", "OpenBlob", "Record call", "Record effect", "Generation"} {
 		t.Run(method, func(t *testing.T) {
 			h := newFixture(t, guard.Network{})
 			h.install("docs", manifest())
@@ -260,7 +260,7 @@ func (l *ledger) Record(ctx context.Context, e registry.Entry, durable bool) err
 func TestRegistryThatCannotBeReadIsAnError(t *testing.T) {
 	h := newFixture(t, guard.Network{})
 	h.install("docs", manifest())
-	f, _ := h.over("Lookup", func() error { return registry.ErrLocked })
+	f, _ := h.over("Configured", func() error { return registry.ErrLocked })
 	f.armed.Store(true)
 	_, err := h.host.CallTool(t.Context(), me, host.Request{Tool: "docs_units", Arguments: json.RawMessage(`{}`)})
 	if !errors.Is(err, registry.ErrLocked) {

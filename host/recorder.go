@@ -27,6 +27,8 @@ type recorder struct {
 	by    capabilities.Caller
 	alias string
 	call  string
+	keeps bool          // what it records
+	seen  []guard.Event // what was kept
 }
 
 var _ guard.Recorder = (*recorder)(nil)
@@ -35,6 +37,9 @@ var _ guard.Recorder = (*recorder)(nil)
 // so that after a crash the audit never knows less than the world; reads are batched, as their loss
 // costs a line and no truth about the world.
 func (r *recorder) Record(ctx context.Context, e guard.Event) error {
+	if r.keeps {
+		r.seen = append(r.seen, e)
+	}
 	return r.write(ctx, eventEffect, e, e.Decision == "allow" && changesSomething(e))
 }
 
@@ -43,6 +48,7 @@ func (r *recorder) Record(ctx context.Context, e guard.Event) error {
 var harmless = map[capabilities.Kind][]string{
 	capabilities.KindFS:     {"open", "list", "stat", "readlink", "read"},
 	capabilities.KindConfig: {"get"},
+	capabilities.KindKV:     {"read", "set", "delete"}, // a write is none before its commit
 }
 
 func changesSomething(e guard.Event) bool {
@@ -50,7 +56,7 @@ func changesSomething(e guard.Event) bool {
 }
 
 func (r *recorder) write(ctx context.Context, event string, detail any, durable bool) error {
-	raw, err := strictjson.Encode(detail)
+	raw, err := encoded(detail)
 	if err != nil {
 		return fmt.Errorf("recording %s: %w", event, err)
 	}
@@ -58,6 +64,20 @@ func (r *recorder) write(ctx context.Context, event string, detail any, durable 
 		Event: event, Principal: r.by.Principal, Space: r.by.Space, Alias: r.alias, Call: r.call,
 		Detail: json.RawMessage(raw),
 	}, durable)
+}
+
+// plain is a detail of every call. It writes itself as Encode would.
+type plain interface{ write(*strictjson.Object) }
+
+func encoded(detail any) ([]byte, error) {
+	if d, ok := detail.(plain); ok {
+		o := strictjson.NewObject(make([]byte, 0, 256))
+		d.write(o)
+		if raw, ok := o.Bytes(); ok {
+			return raw, nil
+		}
+	}
+	return strictjson.Encode(detail)
 }
 
 // intent is the detail of eventCall. Arguments may hold what no audit should: only their size is kept.
@@ -82,4 +102,34 @@ type ending struct {
 	Result     int    `json:"result_bytes"`
 	Cleaned    int    `json:"cleaned,omitempty"`    // characters dropped from the result
 	LogDropped int    `json:"log_dropped,omitzero"` // bytes of log lines above their limit
+}
+
+func (i intent) write(o *strictjson.Object) {
+	o.Text("tool", i.Tool)
+	textUnlessEmpty(o, "servlet", i.Servlet)
+	textUnlessEmpty(o, "manifest", i.Manifest)
+	o.Int("arguments_bytes", int64(i.Arguments))
+	textUnlessEmpty(o, "trace", i.Trace)
+	textUnlessEmpty(o, "parent", i.Parent)
+}
+
+func (e ending) write(o *strictjson.Object) {
+	o.Text("status", string(e.Status))
+	textUnlessEmpty(o, "limit", string(e.Limit))
+	textUnlessEmpty(o, "reason", e.Reason)
+	o.Int("wall_ms", e.WallMS)
+	o.Uint("fuel", e.Fuel)
+	o.Int("allowed", int64(e.Allowed))
+	o.Int("denied", int64(e.Denied))
+	o.Int("result_bytes", int64(e.Result))
+	o.Int("cleaned", int64(e.Cleaned))
+	if e.LogDropped != 0 {
+		o.Int("log_dropped", int64(e.LogDropped))
+	}
+}
+
+func textUnlessEmpty(o *strictjson.Object, name, text string) {
+	if text != "" {
+		o.Text(name, text)
+	}
 }

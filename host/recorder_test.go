@@ -1,9 +1,11 @@
 package host_test
 
 import (
+	"reflect"
 	"testing"
 
 	"github.com/writ-run/writ/capabilities"
+	"github.com/writ-run/writ/capabilities/strictjson"
 	"github.com/writ-run/writ/host"
 )
 
@@ -32,6 +34,32 @@ func TestExchangesAreRecordedDurably(t *testing.T) {
 		a := h.call("w_fetch", args{"method": c.method, "path": c.path, "text": ""})
 		if n := l.durable.Load(); n != c.want {
 			t.Errorf("%s %s: %d durable records, want %d (%s)", c.method, c.path, n, c.want, a.Status)
+		}
+	}
+}
+
+// What every call records is written as Encode writes it, whatever of it is there.
+func TestDetailsAreWrittenAsEncodeWritesThem(t *testing.T) {
+	for _, empty := range host.Details() {
+		kind := reflect.TypeOf(empty)
+		for missing := range kind.NumField() + 2 {
+			detail := reflect.New(kind).Elem()
+			for i := range kind.NumField() {
+				switch f := detail.Field(i); {
+				case i == missing, missing > kind.NumField():
+				case f.CanInt():
+					f.SetInt(int64(7 + i))
+				case f.CanUint():
+					f.SetUint(uint64(7 + i))
+				default:
+					f.SetString("text " + kind.Field(i).Name)
+				}
+			}
+			got, plain, err := host.Encoded(detail.Interface())
+			want, wantErr := strictjson.Encode(detail.Interface())
+			if err != nil || wantErr != nil || !plain || string(got) != string(want) {
+				t.Errorf("%v, plain %t, %v:\ngot  %s\nwant %s", kind, plain, err, got, want)
+			}
 		}
 	}
 }

@@ -13,19 +13,19 @@ import (
 	"github.com/writ-run/writ/registry"
 )
 
-// between changes an alias after a call has looked it up and before it reads the configuration.
-type between struct {
+// before changes an alias just before a call looks it up, once.
+type before struct {
 	*registry.Registry
-	times int // how often it still does
-	do    func()
+	done bool
+	do   func()
 }
 
-func (b *between) Config(ctx context.Context, by capabilities.Caller, alias string) (map[string]string, error) {
-	if b.times > 0 {
-		b.times--
+func (b *before) Configured(ctx context.Context, by capabilities.Caller, alias string) (registry.Installation, map[string]string, uint64, error) {
+	if !b.done {
+		b.done = true
 		b.do()
 	}
-	return b.Registry.Config(ctx, by, alias)
+	return b.Registry.Configured(ctx, by, alias)
 }
 
 // The configuration of whoever has an alias now is not told to the code of whoever had it before.
@@ -35,7 +35,7 @@ func TestConfigurationGoesToTheServletThatItIsFor(t *testing.T) {
 	if err := h.reg.SetConfig(t.Context(), me, "t", "UNITS", "of the first"); err != nil {
 		t.Fatal(err)
 	}
-	h.adopt(host.NewOver(host.Config{Engine: engine}, &between{h.reg, 1, func() { h.replace("t", "2.0.0", "of the second") }}))
+	h.adopt(host.NewOver(host.Config{Engine: engine}, &before{Registry: h.reg, do: func() { h.replace("t", "2.0.0", "of the second") }}))
 	a := h.call("t_units", nil)
 	want(t, a, host.StatusOK, "of the second")
 	if got := h.servlet(a.Call); got != "acme/tools@2.0.0" {
@@ -43,18 +43,10 @@ func TestConfigurationGoesToTheServletThatItIsFor(t *testing.T) {
 	}
 }
 
-func TestAliasThatNeverRestsIsNotRun(t *testing.T) {
-	h := newFixture(t, guard.Network{})
-	h.install("t", manifest())
-	h.adopt(host.NewOver(host.Config{Engine: engine}, &between{h.reg, 2, func() { h.replace("t", "2.0.0", "x") }}))
-	want(t, h.call("t_units", nil), host.StatusHost, "t was changed while this call began, so it was not run. Call it again.")
-	want(t, h.call("t_units", nil), host.StatusOK, "x")
-}
-
 func TestAliasThatIsRemovedMeanwhileIsUnknown(t *testing.T) {
 	h := newFixture(t, guard.Network{})
 	h.install("t", manifest())
-	h.adopt(host.NewOver(host.Config{Engine: engine}, &between{h.reg, 1, func() { h.reg.Remove(t.Context(), me, "t", true) }}))
+	h.adopt(host.NewOver(host.Config{Engine: engine}, &before{Registry: h.reg, do: func() { h.reg.Remove(t.Context(), me, "t", true) }}))
 	if _, err := h.host.CallTool(t.Context(), me, host.Request{Tool: "t_units"}); err == nil || !strings.Contains(err.Error(), "unknown tool") {
 		t.Errorf("got %v", err)
 	}

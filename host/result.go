@@ -13,6 +13,7 @@ import (
 
 	"github.com/writ-run/writ/capabilities"
 	"github.com/writ-run/writ/capabilities/strictjson"
+	"github.com/writ-run/writ/host/sandbox/extism"
 )
 
 const (
@@ -26,7 +27,7 @@ const metaCleaned = "run.writ/cleaned"
 // accept turns what a guest wrote into a result. It stays the guest's own JSON, byte for byte, unless
 // something had to be dropped from its texts.
 func (c *call) accept(output []byte) (json.RawMessage, error) {
-	r, err := readResult(output)
+	r, err := readResult(c.translated(output))
 	if err == nil {
 		err = r.structure(c.signed)
 	}
@@ -41,6 +42,15 @@ func (c *call) accept(output []byte) (json.RawMessage, error) {
 		c.done.Status, c.done.Reason = StatusTool, "reported by the tool"
 	}
 	return r.raw, nil
+}
+
+// translated is output in the form of this protocol's results, which plug-ins of others' hosts have not
+// always had. What is too deep or too large is left as it is, to be refused.
+func (c *call) translated(output []byte) []byte {
+	if c.loaded.manifest.Module.ABI != capabilities.ABIExtism || bounded(output) != nil {
+		return output
+	}
+	return extism.Result(output)
 }
 
 // result is a CallToolResult that was checked.

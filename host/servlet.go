@@ -57,7 +57,7 @@ func (s *servlet) tool(name string) *tool {
 // compileWith gates a module again before it compiles it: what install let pass, an older Writ may
 // have let pass. Then its init and warm-up run, in the one place that is after every approval, and no
 // caller's time is spent on them.
-func compileWith(engine *sandbox.Engine, log *slog.Logger) func(context.Context, []byte, capabilities.Manifest) (code, error) {
+func compileWith(engine *sandbox.Engine, log *slog.Logger, learns bool) func(context.Context, []byte, capabilities.Manifest) (code, error) {
 	return func(ctx context.Context, module []byte, m capabilities.Manifest) (code, error) {
 		admitted, err := sandbox.Admit(module, m.Module.ABI, m.Capabilities.Kinds())
 		if err != nil {
@@ -67,7 +67,7 @@ func compileWith(engine *sandbox.Engine, log *slog.Logger) func(context.Context,
 		if err != nil {
 			return nil, err
 		}
-		if err := c.Prepare(ctx, preopens(m), int64(capabilities.EffectiveLimits(m.Limits).MemoryMB)<<20); err != nil {
+		if err := c.Prepare(ctx, preopensOf(m, learns), int64(capabilities.EffectiveLimits(m.Limits).MemoryMB)<<20); err != nil {
 			log.Info("servlet is initialised for each call", "servlet", m.Name, "reason", err)
 		}
 		return c, nil

@@ -100,7 +100,7 @@ func TestPanicFailsOneCallOnBothTransports(t *testing.T) {
 				return func() { armed = false }
 			}},
 			{"the store", "docs_units", func(h *fixture) func() {
-				f, _ := h.over("Lookup", panics)
+				f, _ := h.over("Configured", panics)
 				f.armed.Store(true)
 				return func() { f.armed.Store(false) }
 			}},

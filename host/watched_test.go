@@ -26,7 +26,7 @@ var short = host.Times{Tool: 50 * time.Millisecond, Store: 50 * time.Millisecond
 func stuckAt(t *testing.T, h *fixture, code host.Limit) host.Answer {
 	t.Helper()
 	free := make(chan struct{})
-	store := &stuck{Registry: h.reg, free: free, in: "Lookup"}
+	store := &stuck{Registry: h.reg, free: free, in: "Configured"}
 	if code == host.LimitLeftBehind {
 		store.in = ""
 	}
@@ -44,11 +44,11 @@ type stuck struct {
 	free chan struct{}
 }
 
-func (s *stuck) Lookup(ctx context.Context, by capabilities.Caller, alias string) (registry.Installation, error) {
-	if s.in == "Lookup" {
+func (s *stuck) Configured(ctx context.Context, by capabilities.Caller, alias string) (registry.Installation, map[string]string, uint64, error) {
+	if s.in == "Configured" {
 		<-s.free
 	}
-	return s.Registry.Lookup(ctx, by, alias)
+	return s.Registry.Configured(ctx, by, alias)
 }
 
 func (s *stuck) List(ctx context.Context, by capabilities.Caller) ([]registry.Installation, error) {
@@ -142,7 +142,7 @@ func TestOperatorsTimeOfATool(t *testing.T) {
 }
 
 func TestStoreThatDoesNotAnswer(t *testing.T) {
-	for _, method := range []string{"Lookup", "Record call", "Record answer"} {
+	for _, method := range []string{"Configured", "Record call", "Record answer"} {
 		t.Run(method, func(t *testing.T) {
 			t.Parallel()
 			base := newFixture(t, guard.Network{})
@@ -193,7 +193,7 @@ func TestClientLeavesAStuckCall(t *testing.T) {
 	free := make(chan struct{})
 	defer close(free)
 	h := &fixture{t: t, reg: base.reg, docs: base.docs}
-	h.adopt(host.NewOver(host.Config{Engine: engine, Times: short}, &stuck{Registry: base.reg, in: "Lookup", free: free}))
+	h.adopt(host.NewOver(host.Config{Engine: engine, Times: short}, &stuck{Registry: base.reg, in: "Configured", free: free}))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := h.host.CallTool(ctx, me, host.Request{Tool: "t_units"}); !errors.Is(err, context.Canceled) {

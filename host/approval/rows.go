@@ -184,11 +184,11 @@ func defaulted(c capabilities.Config) string {
 }
 
 func storage(kv capabilities.KV) string {
-	whose := "of all callers"
-	if kv.Scope == "caller" {
-		whose = "of each caller"
+	whose := "one for the whole space"
+	if kv.Scope == capabilities.ScopeCaller {
+		whose = "apart for each caller"
 	}
-	return fmt.Sprintf("keep up to %d KB of data %s", kv.QuotaKB, whose)
+	return fmt.Sprintf("keep up to %d KB of its own data, %s", kv.QuotaKB, whose)
 }
 
 func methods(all []string) string { return strings.Join(all, " ") }

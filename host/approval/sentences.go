@@ -148,8 +148,10 @@ func could(s subject, rights capabilities.Rights, tools []reach) string {
 			can = append(can, "give away your secret "+secret.Key)
 		}
 	}
-	if rights.KV != nil && rights.KV.Scope != "caller" {
+	if keeping := slices.ContainsFunc(tools, func(r reach) bool { return r.keeps }); keeping && rights.KV.Scope != capabilities.ScopeCaller {
 		can = append(can, "pass what one caller tells it to another")
+	} else if keeping {
+		can = append(can, "bring up in one conversation what it was told in another")
 	}
 	return "If it is malicious it can: " + strings.Join(append(can, "mislead your AI"), "; ") + "."
 }

@@ -66,7 +66,7 @@ type Set struct {
 	violations *labelled
 	operations *operations
 
-	blocks, redactions, authFailures, blockedTools, blockedServers, destructive counter
+	blocks, redactions, authFailures, blockedTools, blockedServers, destructive, kvConflicts counter
 
 	guardrail, auth *histogram
 
@@ -187,6 +187,13 @@ func (s *Set) ToolBlocked() {
 func (s *Set) ServletBlocked() {
 	if s != nil {
 		s.blockedServers.add(1)
+	}
+}
+
+// KVConflict counts a call that is run again because others changed what it had read.
+func (s *Set) KVConflict() {
+	if s != nil {
+		s.kvConflicts.add(1)
 	}
 }
 

@@ -36,7 +36,7 @@ func page(t testing.TB, s *metrics.Set) metricstest.Page {
 var names = map[string]string{
 	"guardrail_blocks_total": "counter", "guardrail_violations_by_type": "counter", "guardrail_latency_ms": "histogram",
 	"pii_redactions_total": "counter", "auth_failures_total": "counter", "auth_latency_ms": "histogram",
-	"tool_registrations_blocked": "counter", "server_registrations_blocked": "counter", "destructive_tools_executed": "counter",
+	"tool_registrations_blocked": "counter", "server_registrations_blocked": "counter", "destructive_tools_executed": "counter", "kv_conflicts_total": "counter",
 	"mcp_server_operation_duration_seconds": "histogram", "writ_calls_total": "counter", "writ_call_duration_seconds": "histogram",
 	"writ_fuel_total": "counter", "writ_effects_allowed_total": "counter", "writ_effects_denied_total": "counter",
 	"writ_argument_bytes_total": "counter", "writ_result_bytes_total": "counter", "writ_limits_total": "counter", "writ_timeouts_total": "counter",

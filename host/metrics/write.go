@@ -157,6 +157,7 @@ func (s *Set) writeGuardrails(p page) {
 	p.histogram("auth_latency_ms", s.auth)
 	p.counter("tool_registrations_blocked", "Tools that are not presented, as their definition cannot be shown.", &s.blockedTools)
 	p.counter("server_registrations_blocked", "Servlets that were not loaded: file, signature or code refused.", &s.blockedServers)
+	p.counter("kv_conflicts_total", "Calls that ran again because other calls changed what they had read.", &s.kvConflicts)
 	p.counter("destructive_tools_executed", "Calls that ran a tool which may destroy, by its signed hints.", &s.destructive)
 }
 
