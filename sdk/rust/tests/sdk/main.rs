@@ -1,0 +1,6 @@
+//! What authors see of the crate, natively.
+
+mod attributes;
+mod describe;
+mod results;
+mod world;
