@@ -32,7 +32,7 @@ func TestEngineIsOfItsSources(t *testing.T) {
 			t.Errorf("%s is not what engine.wasm was built of: run \"make engine\"", name)
 		}
 	}
-	for _, pattern := range []string{"engine/*.c", "engine/*.h", "engine/build.sh", "engine/engine.wasm"} {
+	for _, pattern := range []string{"engine/*.c", "engine/*.h", "engine/*.patch", "engine/build.sh", "engine/engine.wasm"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil || len(files) == 0 {
 			t.Fatalf("no %s: %v", pattern, err)

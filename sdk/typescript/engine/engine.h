@@ -21,6 +21,7 @@ enum mode { EMPTY, COMPILING, LOADING, SERVING };
 
 extern enum mode engine_mode;
 extern uint32_t engine_kinds; // what the servlet requests
+extern int engine_traced;     // the servlet's author looks on: where each exception comes from is logged
 
 // Adds the functions that a script calls the host with to an object.
 void host_functions(JSContext *ctx, JSValueConst object);
@@ -66,12 +67,25 @@ uint8_t *json_write(JSContext *ctx, JSValueConst v, size_t *n);
 extern const JSMallocFunctions memory_functions;
 void *memory_alloc(size_t n);
 
+// A place for the frames of the first calls (calls.c), beside what else a call writes to.
+enum { MEMORY_CALLS = 1536 };
+extern uint8_t *const memory_calls;
+
 // Grows the memory to one of few sizes, with the new part free: small calls then need not grow it, and
 // servlets whose memories have one size can share their compiled code.
 void memory_round(void);
 
+// Makes the built-in functions that the loaded script names, which QuickJS would make in every call.
+void engine_settle(JSContext *ctx);
+
 // From now on small blocks come from places that nothing is in yet, next to each other: a call then
 // writes to few pages.
 void memory_seal(JSRuntime *rt);
+
+// Lets the interpreter ask its interrupt handler at its next jump or call.
+void poll_soon(JSContext *ctx);
+
+// Tells whether a function of a script is running.
+int in_script(JSRuntime *rt);
 
 #endif

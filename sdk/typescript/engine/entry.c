@@ -18,18 +18,34 @@ static JSValue rejected; // array of [promise, reason] that nobody handles
 static int64_t rejections; // its length
 
 enum {
-  // Of the 512 KiB that the linker reserves: some 1,200 functions deep. A host's own stack is used up
-  // thirty times as fast, and a host that gives less than 8 MiB of it ends the call before this does.
-  STACK = 192 << 10,
+  // Of the 512 KiB that the linker reserves, for what nests in the engine itself: some 500 getters, 250
+  // callbacks of map. A host's own stack is used up thirty times as fast, and a host that gives 4 MiB of
+  // it ends the call soon after this. Plain calls nest elsewhere (calls.c).
+  STACK = 112 << 10,
   ROOM_BEFORE_GC = 8 << 20,       // a small call never collects: that would touch every page
-  TOP_LEVEL = 3000,               // polls; the largest packages take some 200
+  TOP_LEVEL = 2000,               // polls; the largest packages take some 200
+  JOBS_PER_POLL = 100,
 };
 
 static int polls; // left for a script's top level; QuickJS polls every 10,000 jumps and calls
 
 // interrupt ends a top level that runs too long, as an exception that names the line. A call's time is
 // the host's business.
-static int interrupt(JSRuntime *runtime, void *opaque) { return --polls < 0; }
+static int interrupt(JSRuntime *runtime, void *opaque) {
+  if (polls > 0) polls--;
+  else if (in_script(runtime)) return 1;
+  else poll_soon(ctx); // between two jobs there is no line to name
+  return 0;
+}
+
+int engine_traced;
+static int stopping; // the host ends the call
+
+static int stop(JSRuntime *runtime, void *opaque) {
+  if (!stopping || in_script(runtime)) return stopping;
+  poll_soon(ctx); // between two jobs there is no line to name
+  return 0;
+}
 
 static int32_t refuse(const char *text) {
   host_error(text, strlen(text));
@@ -67,6 +83,7 @@ static int is_plain(JSValueConst e) {
 static int32_t failed(void) {
   JSValue e = JS_GetException(ctx);
   size_t n;
+  if (JS_IsNull(e)) return refuse("out of memory"); // there was none for the exception either
   int serving = engine_mode == SERVING;
   if (!serving || !is_plain(e) || !say(e, "message", "", host_error)) {
     const char *text = JS_ToCStringLen(ctx, &n, e);
@@ -144,11 +161,13 @@ static void report(JSValueConst answer) {
   }
 }
 
-// drain runs the jobs that are due; -1: one threw.
+// drain runs the jobs that are due; -1: one threw. While a script is loaded, jobs that never end are
+// counted too: they are short, and QuickJS would poll too seldom.
 static int drain(void) {
   JSContext *c;
   int r;
-  while ((r = JS_ExecutePendingJob(rt, &c)) > 0) {}
+  for (uint32_t jobs = 1; (r = JS_ExecutePendingJob(rt, &c)) > 0; jobs++)
+    if (jobs % JOBS_PER_POLL == 0 && polls > 0) polls--;
   return r;
 }
 
@@ -261,6 +280,7 @@ static int32_t load(struct reader r, uint8_t *input, uint32_t length) {
   if (unhandled()) JS_FreeValue(ctx, JS_GetException(ctx)); // of made-up calls, which may fail
   if (answer(tools)) return 1;
   JS_SetInterruptHandler(rt, NULL, NULL);
+  engine_settle(ctx);
   JS_RunGC(rt);
   JSMemoryUsage used;
   JS_ComputeMemoryUsage(rt, &used);
@@ -306,6 +326,19 @@ static JSValue settle(JSValue v) {
   JSValue result = JS_PromiseResult(ctx, v);
   int thrown = JS_PromiseState(ctx, v) == JS_PROMISE_REJECTED;
   return thrown ? JS_Throw(ctx, result) : result;
+}
+
+// Of a host that shows calls to the servlet's author. 1, before a call: log where exceptions come from. 2, in
+// the middle of one, which waits for this to return: end it soon, with an exception that nothing catches, at
+// the line where it is. Whoever waits may have values below the stack pointer: nothing here uses the stack.
+EXPORT("servlet_trace") void servlet_trace(int32_t what) {
+  if (what == 1) {
+    engine_traced = 1;
+    JS_SetInterruptHandler(rt, stop, NULL);
+  } else if (what == 2) {
+    stopping = 1;
+    poll_soon(ctx);
+  }
 }
 
 EXPORT("servlet_call") int32_t servlet_call(void) {

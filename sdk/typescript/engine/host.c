@@ -211,8 +211,23 @@ static JSValue js_decode(JSContext *ctx, JSValueConst self, int argc, JSValueCon
   return JS_NewStringLen(ctx, (const char *)p + offset, length);
 }
 
+// evaluate(code, name): a promise of an object whose value is that of the code's last expression. Its
+// declarations are global, and it may wait at its top level.
+static JSValue js_evaluate(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv) {
+  size_t n;
+  const char *code = JS_ToCStringLen(ctx, &n, argv[0]), *name = code ? JS_ToCString(ctx, argv[1]) : NULL;
+  JSValue v = name ? JS_Eval(ctx, code, n, name, JS_EVAL_TYPE_GLOBAL | JS_EVAL_FLAG_ASYNC | JS_EVAL_FLAG_BACKTRACE_BARRIER) : JS_EXCEPTION;
+  JS_FreeCString(ctx, name);
+  JS_FreeCString(ctx, code);
+  return v;
+}
+
 static JSValue js_building(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv) {
   return JS_NewBool(ctx, engine_mode != SERVING);
+}
+
+static JSValue js_traced(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv) {
+  return JS_NewBool(ctx, engine_traced);
 }
 
 static JSValue js_kinds(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv) {
@@ -236,6 +251,8 @@ void host_functions(JSContext *ctx, JSValueConst object) {
   define(ctx, object, "random", js_fill_random, 1);
   define(ctx, object, "encode", js_encode, 1);
   define(ctx, object, "decode", js_decode, 3);
+  define(ctx, object, "evaluate", js_evaluate, 2);
   define(ctx, object, "building", js_building, 0);
+  define(ctx, object, "traced", js_traced, 0);
   define(ctx, object, "kinds", js_kinds, 0);
 }

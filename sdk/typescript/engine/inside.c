@@ -8,6 +8,7 @@ static unsigned arena_size(void);
 #include "engine.h"
 #include "lines.c"
 #include "json.c"
+#include "seal.c"
 
 // QuickJS reads the numbers of JSON with it. The one of libc brings arithmetic of 128 bits along.
 double strtod(const char *restrict s, char **restrict end) {
@@ -18,15 +19,12 @@ double strtod(const char *restrict s, char **restrict end) {
   return v;
 }
 
-static unsigned arena_size(void) { return engine_mode == SERVING ? 1024 : 4096; }
+// In a call, room for one block of the largest size: more would be pages that a small call writes a little of.
+static unsigned arena_size(void) { return engine_mode == SERVING ? 640 : 4096; }
 
-void memory_seal(JSRuntime *rt) {
-  for (int i = 0; i < JS_ARENA_BLOCK_SIZE_COUNT; i++) {
-    struct list_head *at, *next;
-    list_for_each_safe(at, next, &rt->arena_state.free_arena_list[i]) init_list_head(at);
-    init_list_head(&rt->arena_state.free_arena_list[i]);
-  }
-}
+void poll_soon(JSContext *ctx) { ctx->interrupt_counter = 1; }
+
+int in_script(JSRuntime *rt) { return rt->current_stack_frame != NULL; }
 
 JSValue engine_random(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv) {
   static int seeded; // is 0 again in every call, like all of memory

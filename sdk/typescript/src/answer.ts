@@ -20,8 +20,12 @@ const bugs = [TypeError, ReferenceError, RangeError, EvalError, globalThis.Inter
 /** broken makes a result of what a function threw, or throws on what is the servlet's own failure. */
 export function broken(tool: string, error: any): Result {
   if (typeof error === "string") return text(error, true);
+  if (error instanceof HostError && error.code === "conflict") throw error.message; // the host runs the call again
   const isBug = !(error instanceof Error) || !(error instanceof HostError) && bugs.some((kind) => kind && Object.getPrototypeOf(error) === kind.prototype);
-  if (!isBug) return text(error.message || error.name, true);
+  if (!isBug) {
+    if (native.traced()) native.log(0, `${error}\n${error.stack ?? ""}`); // its author looks on
+    return text(error.message || error.name, true);
+  }
   native.log(3, `tool ${tool} stopped: ${error}\n${error?.stack ?? ""}`);
   throw `the tool ${tool} has a bug and stopped: ${error}`; // no Error: its stack would be of this line
 }

@@ -1,4 +1,5 @@
-// console: what it is given becomes lines in the operator's log. The model never sees them.
+// console: what it is given becomes lines in the operator's log. The model never sees them, unless a
+// servlet takes them (capture).
 import { native } from "./host";
 
 /** inspect shows a value as a person would want to read it, to a bounded depth. */
@@ -22,7 +23,8 @@ export function inspect(value: unknown, depth = 3, above: unknown[] = []): strin
   return `${shown}{${Object.entries(value).map(([k, v]) => `${k}: ${inner(v)}`).join(", ")}}`;
 }
 
-function format(args: unknown[]): string {
+/** format makes one text of values, as console.log does: %s, %d, %i, %f, %j, %o, %O and %c in the first. */
+export function format(...args: unknown[]): string {
   const [first, ...rest] = args;
   if (typeof first !== "string" || !rest.length || !first.includes("%")) return args.map((v) => inspect(v)).join(" ");
   const text = first.replace(/%([sdifoOjc%])/g, (verb, letter: string) => {
@@ -43,7 +45,8 @@ function format(args: unknown[]): string {
 let indent = "";
 const started = new Map<string, number>();
 const counts = new Map<string, number>();
-const write = (level: number) => (...args: unknown[]): void => native.log(level, indent + format(args));
+let put = (level: number, text: string): void => native.log(level, text);
+const write = (level: number) => (...args: unknown[]): void => put(level, indent ? format(...args).replace(/^/gm, indent) : format(...args));
 const [debug, info, warn, error] = [write(0), write(1), write(2), write(3)] as const;
 
 function elapsed(label = "default", ...rest: unknown[]): void {
@@ -64,3 +67,6 @@ export const console = {
   groupCollapsed: (...args: unknown[]) => console.group(...args),
   groupEnd: () => { indent = indent.slice(2); },
 };
+
+/** capture gives what is written to the console from now on to a function: 0 debug, 1 info, 2 warn, 3 error. */
+export function capture(to: (level: number, text: string) => void): void { put = to; }

@@ -39,7 +39,8 @@ function cut(bytes: Uint8Array): number {
 
 type Source = ArrayBuffer | ArrayBufferView;
 const view = (from: Source): Uint8Array => (ArrayBuffer.isView(from) ? new Uint8Array(from.buffer, from.byteOffset, from.byteLength) : new Uint8Array(from));
-const utf8 = (bytes: Uint8Array): string => native.decode(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+/** utf8 is the text of UTF-8 bytes; what is not UTF-8 becomes U+FFFD. */
+export const utf8 = (bytes: Uint8Array): string => native.decode(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
 export class TextDecoder {
   readonly encoding: string;

@@ -1,7 +1,7 @@
 // fetch: HTTP exchanges with the sites that servlet.toml requests. Several at once overlap.
 import { http } from "./capabilities";
 import { textOf } from "./encoding";
-import { failure, HostError, Kind, live, native } from "./host";
+import { failure, HostError, Kind, live, native, part } from "./host";
 import { Headers, Request, Response, type RequestInit } from "./http";
 import { forget, settled } from "./loop";
 import { URL } from "./url";
@@ -69,11 +69,4 @@ function finished(op: number, { signal }: Request): Promise<void> {
       resolve();
     });
   });
-}
-
-/** part copies a part of an operation: 0 head, 1 body, 2 error text. */
-function part(op: number, number: number): Uint8Array {
-  const bytes = new Uint8Array(Math.max(0, native.size(op, number)));
-  if (bytes.length) native.read(op, number, bytes);
-  return bytes;
 }

@@ -34,7 +34,7 @@ let preopens: [fd: number, path: string][] | undefined;
 
 /** locate finds the directory that a path is in. "." and ".." are resolved before. */
 function locate(path: string): [fd: number, rest: string] {
-  needs("files", Kind.fs, "fs");
+  needs("files", Kind.fs, "[[capabilities.fs]]");
   const steps: string[] = [];
   for (const step of String(path).split("/")) {
     if (step === "..") steps.pop();

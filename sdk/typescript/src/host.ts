@@ -14,7 +14,9 @@ interface Native {
   random(into: ArrayBufferView): number;
   encode(text: string): ArrayBuffer;
   decode(from: ArrayBufferLike, offset: number, length: number): string;
+  evaluate(code: string, name: string): Promise<{ value: unknown }>;
   building(): boolean;
+  traced(): boolean;
   kinds(): number;
   preopens(): [fd: number, path: string][];
   open(fd: number, path: string, oflags: number, write: boolean, append: boolean): number;
@@ -75,5 +77,12 @@ export function live(what: string): void {
 /** needs refuses what is of a kind that servlet.toml does not request. */
 export function needs(what: string, kind: number, table: string): void {
   live(what);
-  if (!(native.kinds() & kind)) throw new HostError("denied", `${what} needs a capability: servlet.toml has no [[capabilities.${table}]]`);
+  if (!(native.kinds() & kind)) throw new HostError("denied", `${what} needs a capability: servlet.toml has no ${table}`);
+}
+
+/** part copies a part of an operation: 0 head, 1 body, 2 error text. */
+export function part(op: number, number: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(Math.max(0, native.size(op, number)));
+  if (bytes.length) native.read(op, number, bytes);
+  return bytes;
 }

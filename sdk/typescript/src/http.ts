@@ -1,6 +1,8 @@
 // Headers, Request and Response (fetch.spec.whatwg.org). Bodies are whole: there are no streams.
+import { contents } from "./body";
 import { bytesOf, textOf } from "./encoding";
 import { AbortSignal } from "./events";
+import type { Blob } from "./blob";
 import type { URL } from "./url";
 import { URLSearchParams } from "./url_search";
 
@@ -43,7 +45,7 @@ export class Headers {
   [Symbol.iterator](): IterableIterator<[string, string]> { return this.entries(); }
 }
 
-export type BodyInit = string | ArrayBuffer | ArrayBufferView | URLSearchParams | null | undefined;
+export type BodyInit = string | ArrayBuffer | ArrayBufferView | URLSearchParams | Blob | null | undefined;
 
 /** bodyOf reads what may be a body, and the type that it has when no header names another. */
 function bodyOf(body: unknown): { bytes: Uint8Array; type: string | null } | null {
@@ -51,7 +53,7 @@ function bodyOf(body: unknown): { bytes: Uint8Array; type: string | null } | nul
   if (body instanceof ArrayBuffer) return { bytes: new Uint8Array(body.slice(0)), type: null };
   if (ArrayBuffer.isView(body)) return { bytes: new Uint8Array(body.buffer, body.byteOffset, body.byteLength).slice(), type: null };
   if (body instanceof URLSearchParams) return { bytes: bytesOf(String(body)), type: "application/x-www-form-urlencoded;charset=UTF-8" };
-  return { bytes: bytesOf(String(body)), type: "text/plain;charset=UTF-8" };
+  return contents.get(body) ?? { bytes: bytesOf(String(body)), type: "text/plain;charset=UTF-8" };
 }
 
 /** What Request and Response share. */

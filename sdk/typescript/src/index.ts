@@ -1,16 +1,16 @@
 // The SDK of servlets in TypeScript: tools are registered as with the official MCP SDK.
 import { broken, finish, text } from "./answer";
-import { makeContext, type Context } from "./context";
+import { makeContext } from "./context";
 import { native } from "./host";
 import { turn } from "./loop";
 import { checked, explain, type Checked } from "./standard";
+import type { Tool } from "./tool";
 import { warm } from "./warm";
 
 export { config } from "./config";
 export { HostError } from "./host";
+export { kv } from "./kv";
 export { t } from "./schema";
-
-export interface Tool { name: string; definition: Record<string, unknown>; input: Checked; run: (args: any, context: Context) => unknown }
 
 const tools = new Map<string, Tool>();
 
@@ -25,7 +25,7 @@ export class McpServer {
     const { inputSchema, outputSchema, ...rest } = config;
     const input = inputSchema === undefined ? { json: { type: "object", properties: {}, additionalProperties: false } } : checked(inputSchema, "input");
     const output = outputSchema === undefined ? undefined : checked(outputSchema, "output").json;
-    tools.set(name, { name, definition: { name, ...rest, inputSchema: input.json, outputSchema: output }, input, run });
+    tools.set(name, { name, definition: { name, ...rest, inputSchema: input.json, outputSchema: output }, input, bare: inputSchema === undefined, run });
   }
 }
 
@@ -38,7 +38,8 @@ function dispatch(request: Request): unknown {
   const args = request.params.arguments ?? {};
   let result: unknown;
   try {
-    result = tool.input.validate ? validated(tool, args) : tool.run(args, makeContext());
+    const context = makeContext();
+    result = tool.input.validate ? validated(tool, args) : tool.run(tool.bare ? context : args, context);
   } catch (error) {
     return broken(tool.name, error);
   }

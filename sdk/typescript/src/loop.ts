@@ -42,10 +42,21 @@ export function forget(op: number): void {
   native.close(op);
 }
 
+/** Who waits until there is nothing to wait for. */
+let idlers: (() => void)[] = [];
+
+/** idle resolves when no timer and no operation is left. */
+export const idle = (): Promise<void> => new Promise((resolve) => { idlers.push(resolve); });
+
 /** turn runs the next timer or ends the next operation; false: there is nothing to wait for. */
 export function turn(): boolean {
   const next = timers[0];
-  if (!next && !waiting.size) return false;
+  if (!next && !waiting.size) {
+    const told = idlers;
+    idlers = [];
+    for (const resolve of told) resolve();
+    return told.length > 0;
+  }
   const millis = next ? Math.max(0, Math.ceil(next.at - performance.now())) : -1;
   if (waiting.size || millis > 0) {
     const done = native.wait(Int32Array.from(waiting.keys()), millis);

@@ -1,7 +1,7 @@
 // Made-up calls while the servlet is built, so that what an engine prepares for the first call of its kind
 // is in the memory that every call starts with. No tool's function runs.
 import { finish } from "./answer";
-import type { Tool } from "./index";
+import type { Tool } from "./tool";
 
 /** Kept, so that the engine keeps how such objects are laid out. */
 const kept: unknown[] = [];

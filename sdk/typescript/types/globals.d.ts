@@ -36,13 +36,38 @@ declare function btoa(text: string): string;
 declare var performance: { now(): number; readonly timeOrigin: number };
 declare var self: typeof globalThis;
 
+type BufferSource = ArrayBuffer | ArrayBufferView;
+
+type HashName = "SHA-1" | "SHA-256" | "SHA-384" | "SHA-512";
+interface CryptoKey {
+  readonly type: string;
+  readonly extractable: boolean;
+  readonly algorithm: { name: string; hash: { name: string }; length: number };
+  readonly usages: readonly string[];
+}
+/** Digests and HMAC. There are no other algorithms: a secret belongs to the host, which attaches it (servlet.toml). */
+interface SubtleCrypto {
+  digest(algorithm: HashName | { name: HashName }, data: BufferSource): Promise<ArrayBuffer>;
+  importKey(format: "raw", secret: BufferSource, algorithm: { name: "HMAC"; hash: HashName | { name: HashName } }, extractable: boolean, usages: readonly ("sign" | "verify")[]): Promise<CryptoKey>;
+  sign(algorithm: "HMAC" | { name: "HMAC" }, key: CryptoKey, data: BufferSource): Promise<ArrayBuffer>;
+  verify(algorithm: "HMAC" | { name: "HMAC" }, key: CryptoKey, signature: BufferSource, data: BufferSource): Promise<boolean>;
+}
 interface Crypto {
   getRandomValues<T extends ArrayBufferView>(into: T): T;
   randomUUID(): string;
+  readonly subtle: SubtleCrypto;
 }
 declare var crypto: Crypto;
 
-type BufferSource = ArrayBuffer | ArrayBufferView;
+declare class Blob {
+  constructor(parts?: Iterable<string | BufferSource | Blob>, options?: { type?: string });
+  readonly size: number;
+  readonly type: string;
+  slice(start?: number, end?: number, type?: string): Blob;
+  bytes(): Promise<Uint8Array<ArrayBuffer>>;
+  arrayBuffer(): Promise<ArrayBuffer>;
+  text(): Promise<string>;
+}
 declare class TextEncoder {
   readonly encoding: string;
   encode(text?: string): Uint8Array<ArrayBuffer>;
@@ -150,7 +175,7 @@ declare class Headers {
   values(): IterableIterator<string>;
   [Symbol.iterator](): IterableIterator<[string, string]>;
 }
-type BodyInit = string | BufferSource | URLSearchParams | null | undefined;
+type BodyInit = string | BufferSource | URLSearchParams | Blob | null | undefined;
 interface Body {
   readonly body: null;
   readonly bodyUsed: boolean;

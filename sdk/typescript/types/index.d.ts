@@ -88,7 +88,7 @@ export interface ToolConfig<I extends AnySchema | undefined> {
   title?: string;
   /** What the model reads to decide whether to use the tool. */
   description?: string;
-  /** Without one the tool takes no arguments. */
+  /** Without one the tool takes no arguments, and its function is given the context first. */
   inputSchema?: I;
   outputSchema?: AnySchema;
   annotations?: { title?: string; readOnlyHint?: boolean; destructiveHint?: boolean; idempotentHint?: boolean; openWorldHint?: boolean };
@@ -124,7 +124,7 @@ export declare class McpServer {
   registerTool<const I extends AnySchema | undefined = undefined>(
     name: string,
     config: ToolConfig<I>,
-    run: (args: I extends undefined ? Record<string, never> : Arguments<I>, context: Context) => ToolAnswer | Promise<ToolAnswer>,
+    run: (args: I extends undefined ? Context : Arguments<I>, context: Context) => ToolAnswer | Promise<ToolAnswer>,
   ): void;
 }
 
@@ -133,6 +133,25 @@ export declare class McpServer {
  * there is none, or when the running tool does not list the key in its uses.
  */
 export declare function config(key: string): string | undefined;
+
+/**
+ * What the servlet keeps between calls, which `[capabilities.kv]` of servlet.toml requests. A key is 1 to 512
+ * bytes, a value at most 1 MiB. The functions return at once; what they change is kept when the call has
+ * succeeded, all of it or nothing. A HostError "conflict" says that another call was faster: let it pass,
+ * and the host runs the call again.
+ */
+export declare const kv: {
+  /** The text of a key; undefined: there is none. */
+  get(key: string): string | undefined;
+  getBytes(key: string): Uint8Array<ArrayBuffer> | undefined;
+  set(key: string, value: string | ArrayBuffer | ArrayBufferView): void;
+  /** Removes a key; one that is not there is fine. */
+  delete(key: string): void;
+  /** The keys that start with a prefix, in the order of their bytes. */
+  keys(prefix?: string): string[];
+  /** The same, with their texts. */
+  entries(prefix?: string): [key: string, value: string][];
+};
 
 /**
  * Why the host did not do what was asked. code is one of denied, invalid, not_found, limit, unavailable,
