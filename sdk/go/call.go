@@ -89,6 +89,9 @@ func (e *entry) answer(ctx context.Context, decode func(v any) error) (out []byt
 		}
 	}()
 	value, err := e.call(ctx, decode)
+	if errors.Is(err, ErrConflict) {
+		return nil, err // not for the model: Writ runs the call again where it can
+	}
 	if err != nil {
 		failed := Text(err.Error())
 		failed.IsError = true

@@ -18,6 +18,7 @@ func TestUnusedImportsAreDropped(t *testing.T) {
 	always := []string{"error_write", "input_len", "input_read", "log", "output_write"}
 	operations := []string{"http_start", "op_close", "op_len", "op_read", "op_status", "op_wait"}
 	pages := []string{"op_close", "op_len", "op_read", "op_status", "op_wait", "web_start"}
+	keeping := []string{"kv_start", "op_close", "op_len", "op_read", "op_status", "op_wait"}
 	rows := []struct {
 		name, body string
 		want       []string
@@ -31,6 +32,9 @@ func TestUnusedImportsAreDropped(t *testing.T) {
 		{"a tool that fetches pages", `
 			p, err := servlet.FetchPage(ctx, servlet.PageRequest{URL: in.Name})
 			return p.URL + string(p.Body), err`, slices.Sorted(slices.Values(slices.Concat(always, pages)))},
+		{"a tool that keeps data", `
+			v, _, err := servlet.KV.Get(ctx, in.Name)
+			return string(v), err`, slices.Sorted(slices.Values(slices.Concat(always, keeping)))},
 	}
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {

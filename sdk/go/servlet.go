@@ -48,10 +48,11 @@
 // # The world outside
 //
 // Directories are read and written with package os, at the guest paths of servlet.toml. [Config] reads a
-// setting, [Fetch] speaks HTTP to a granted site, [FetchPage] gets any public page. There are no
+// setting, [Fetch] speaks HTTP to a granted site, [FetchPage] gets any public page, [KV] keeps what the next
+// call shall find. There are no
 // environment variables, no arguments and no sockets; nothing that a call leaves in memory is there in
-// the next one. What a servlet never calls is not linked, so a servlet without these two provably cannot
-// reach a network.
+// the next one. What a servlet never calls is not linked, so a servlet without Fetch and FetchPage provably
+// cannot reach a network, and one without KV remembers nothing.
 //
 // Package servlettest runs tools in an ordinary Go test.
 package servlet

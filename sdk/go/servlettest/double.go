@@ -17,6 +17,7 @@ import (
 type double struct {
 	t    testing.TB
 	host Host
+	kept map[string][]byte // as the call sees it
 }
 
 var _ abi.Host = (*double)(nil)

@@ -1,5 +1,5 @@
 // Package servlettest runs a servlet's tools in an ordinary Go test, without Wasm and without a sandbox:
-// the test gives the configuration and answers the HTTP requests.
+// the test gives the configuration, answers the HTTP requests and holds what the servlet keeps.
 //
 //	func TestForecast(t *testing.T) {
 //		s := servlettest.New(t, servlettest.Host{
@@ -19,6 +19,7 @@ package servlettest
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -32,6 +33,8 @@ type Host struct {
 	Config   map[string]string                      // values of configuration keys
 	HTTP     map[string]http.Handler                // the site behind each http capability, by its id
 	Web      http.Handler                           // every public page; nil: the web is not granted
+	KV       map[string][]byte                      // what is kept, changed by calls that succeed; nil: kv is not granted
+	KVQuota  int                                    // bytes of keys and values that may be kept; 0: 256 KB
 	Log      func(level servlet.Level, text string) // nil: the test's log
 	Progress func(done, total float64, text string) // nil: dropped
 }
@@ -100,13 +103,17 @@ func (s *Servlet) CallContext(ctx context.Context, tool string, arguments any) R
 		s.t.Fatalf("arguments of %s: %v", tool, err)
 	}
 	var out []byte
-	abi.Under(ctx, &double{s.t, s.host}, func() { out, err = abi.Call(ctx, in) })
+	d := &double{t: s.t, host: s.host, kept: maps.Clone(s.host.KV)}
+	abi.Under(ctx, d, func() { out, err = abi.Call(ctx, in) })
 	if err != nil {
 		return failed(err.Error())
 	}
 	var r Result
 	if err := json.Unmarshal(out, &r); err != nil {
 		s.t.Fatalf("%s answered no MCP result: %v", tool, err)
+	}
+	if !r.IsError {
+		d.commit()
 	}
 	return r
 }

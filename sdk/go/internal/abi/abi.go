@@ -25,4 +25,4 @@ const (
 )
 
 // Running is what [Status] returns for an operation that has not finished.
-const Running = -Conflict
+const Running = -10

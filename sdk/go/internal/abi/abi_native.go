@@ -18,6 +18,8 @@ type Host interface {
 	Fetch(ctx context.Context, head, body []byte) (answer, answerBody []byte, code int32, text string)
 	// FetchPage is Fetch for a page.
 	FetchPage(ctx context.Context, head, body []byte) (answer, answerBody []byte, code int32, text string)
+	// Keep is Fetch for what the servlet keeps. It is asked for one operation after the other.
+	Keep(ctx context.Context, head, body []byte) (answer, answerBody []byte, code int32, text string)
 	Log(level int32, text string)
 	Progress(done, total float64, text string)
 }
@@ -109,6 +111,15 @@ func StartHTTP(head, body []byte) int32 { return start(Host.Fetch, head, body) }
 
 // StartWeb starts to fetch a page and returns its operation, or a negated code.
 func StartWeb(head, body []byte) int32 { return start(Host.FetchPage, head, body) }
+
+// StartKV does an operation on what the servlet keeps and returns it, ended, or a negated code.
+func StartKV(head, body []byte) int32 {
+	op := start(Host.Keep, head, body)
+	if o := find(op); o != nil {
+		<-o.done
+	}
+	return op
+}
 
 func start(do func(Host, context.Context, []byte, []byte) ([]byte, []byte, int32, string), head, body []byte) int32 {
 	native.mu.Lock()

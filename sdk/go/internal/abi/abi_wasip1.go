@@ -29,6 +29,9 @@ func httpStart(headPtr unsafe.Pointer, headLen int32, bodyPtr unsafe.Pointer, bo
 //go:wasmimport writ1 web_start
 func webStart(headPtr unsafe.Pointer, headLen int32, bodyPtr unsafe.Pointer, bodyLen int32) int32
 
+//go:wasmimport writ1 kv_start
+func kvStart(headPtr unsafe.Pointer, headLen int32, bodyPtr unsafe.Pointer, bodyLen int32) int32
+
 //go:wasmimport writ1 op_wait
 func opWait(ids unsafe.Pointer, count int32, timeoutMS int64) int32
 
@@ -97,6 +100,11 @@ func StartHTTP(head, body []byte) int32 {
 // StartWeb starts to fetch a page and returns its operation, or a negated code.
 func StartWeb(head, body []byte) int32 {
 	return webStart(unsafe.Pointer(unsafe.SliceData(head)), int32(len(head)), unsafe.Pointer(unsafe.SliceData(body)), int32(len(body)))
+}
+
+// StartKV does an operation on what the servlet keeps and returns it, ended, or a negated code.
+func StartKV(head, body []byte) int32 {
+	return kvStart(unsafe.Pointer(unsafe.SliceData(head)), int32(len(head)), unsafe.Pointer(unsafe.SliceData(body)), int32(len(body)))
 }
 
 // Wait returns the first finished operation among ids, 0 after the timeout, or a negated code.
