@@ -18,7 +18,11 @@ type bundled struct {
 	script []byte
 	places sourceMap
 	inputs []Input
-	notes  []string // what the author may want to know, a line each
+	notes  []string            // what the author may want to know, a line each
+	kinds  []capabilities.Kind // what the script can ask a host for
+
+	sources []string            // absolute paths of the files that it is made of
+	imports map[string][]string // which of the author's files import which
 }
 
 // startName is what imports the entry file.
@@ -64,18 +68,24 @@ func bundle(f scriptFolder, c capabilities.Capabilities) (bundled, error) {
 	if err := uses.check(c); err != nil {
 		return bundled{}, err
 	}
-	o := f.options(sdkModules{globals: uses.globals, requested: c})
+	o := f.options(sdkModules{globals: uses.globals, subtle: uses.subtle, requested: c})
 	o.Metafile = true
 	result := api.Build(o)
 	if len(result.Errors) > 0 {
 		return bundled{}, explainMessages(result.Errors)
 	}
-	b := bundled{}
+	b := bundled{kinds: uses.kinds(c)}
 	if b.script, b.places, err = output(result); err != nil {
 		return bundled{}, err
 	}
 	b.notes = notes(result)
-	b.inputs, err = sizes(result.Metafile)
+	if b.inputs, err = sizes(result.Metafile); err != nil {
+		return bundled{}, err
+	}
+	if b.imports, err = importsOf(result.Metafile); err != nil {
+		return bundled{}, err
+	}
+	b.sources, err = f.sources(result.Metafile)
 	return b, err
 }
 
@@ -152,6 +162,21 @@ func sizes(metafile string) ([]Input, error) {
 	return list, nil
 }
 
+// sources are the files that a bundle is made of: those of packages as well, not those of the SDK.
+func (f scriptFolder) sources(metafile string) (paths []string, err error) {
+	var m struct{ Inputs map[string]struct{} }
+	if err := json.Unmarshal([]byte(metafile), &m); err != nil {
+		return nil, fmt.Errorf("reading what the bundle is made of: %w", err)
+	}
+	for name := range m.Inputs {
+		if !strings.HasPrefix(name, sdkPrefix) && name != startName {
+			paths = append(paths, filepath.Join(f.dir, filepath.FromSlash(name)))
+		}
+	}
+	slices.Sort(paths)
+	return paths, nil
+}
+
 // inputName is the package that a file belongs to, or the file.
 func inputName(path string) string {
 	if strings.HasPrefix(path, sdkPrefix) {
@@ -185,6 +210,9 @@ func messageLines(messages []api.Message) (lines []string) {
 			if !strings.HasPrefix(name, `".`) && !strings.HasPrefix(name, `"/`) {
 				text += ": if it is a package, run \"npm install\" in the source folder"
 			}
+		}
+		if strings.HasPrefix(text, "Top-level await") {
+			text = "the top level cannot wait: it runs once, while the servlet is built; await inside a tool"
 		}
 		text = capabilities.Printable(text, 400)
 		if m.Location != nil {

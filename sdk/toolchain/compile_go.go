@@ -19,37 +19,41 @@ import (
 // oldestGo is the first release with everything that the SDK needs.
 const oldestGo = "go1.26.5"
 
-// compileGo compiles the Go program in dir to a Wasm reactor.
-func compileGo(ctx context.Context, dir string) ([]byte, error) {
+// compileGo compiles the Go program in dir to a Wasm reactor. names is the name section that the linker gave
+// it: a servlet goes without, its author needs it.
+func compileGo(ctx context.Context, dir string) (module, names []byte, err error) {
 	goTool, env, err := findGo(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := restoreSDK(dir); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	scratch, err := os.MkdirTemp("", "writ-build-")
 	if err != nil {
-		return nil, fmt.Errorf("building: %w", err)
+		return nil, nil, fmt.Errorf("building: %w", err)
 	}
 	defer os.RemoveAll(scratch)
-	module := filepath.Join(scratch, "module.wasm")
+	file := filepath.Join(scratch, "module.wasm")
 	// Paths, version control and the build id would differ between two machines with the same source.
 	cmd := exec.CommandContext(ctx, goTool, "build", "-buildmode=c-shared", "-trimpath", "-buildvcs=false",
-		"-ldflags=-s -w -buildid=", "-o", module, ".")
+		"-ldflags=-w -buildid=", "-o", file, ".")
 	cmd.Dir = dir
 	cmd.Env = env
 	cmd.WaitDelay = 5 * time.Second // a compiler that the go tool started may hold the output open
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Run(); err != nil {
-		return nil, explainCompiler(ctx, err, out.String())
+		return nil, nil, explainCompiler(ctx, err, out.String())
 	}
-	raw, err := os.ReadFile(module)
+	raw, err := os.ReadFile(file)
 	if err != nil {
-		return nil, fmt.Errorf("building: %w", err)
+		return nil, nil, fmt.Errorf("building: %w", err)
 	}
-	return raw, nil
+	if module, names, err = withoutNames(raw); err != nil {
+		return nil, nil, fmt.Errorf("building: %w", err)
+	}
+	return module, names, nil
 }
 
 // kept are the variables of the caller's environment that a build sees: where things are, nothing that

@@ -52,11 +52,10 @@ func compileTypeScript(ctx context.Context, dir, entry, cacheDir string, m capab
 	if err != nil {
 		return compiled{}, b.explain(err)
 	}
-	kinds := m.Capabilities.Kinds()
-	image, err := engine.load(ctx, bytecode, kinds, int64(capabilities.EffectiveLimits(m.Limits).MemoryMB)<<20)
+	image, err := engine.load(ctx, bytecode, b.kinds, int64(capabilities.EffectiveLimits(m.Limits).MemoryMB)<<20)
 	if err != nil {
 		return compiled{}, b.explain(err)
 	}
-	module, err := sealImage(typescript.Engine, image, unaskedImports(kinds))
-	return compiled{module: module, description: image.description, inputs: b.inputs, notes: b.notes}, err
+	module, err := sealImage(typescript.Engine, image, unaskedImports(b.kinds))
+	return compiled{module: module, description: image.description, inputs: b.inputs, notes: b.notes, sources: b.sources}, err
 }

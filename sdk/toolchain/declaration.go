@@ -1,6 +1,7 @@
 package toolchain
 
 import (
+	"cmp"
 	"crypto/ed25519"
 	"encoding/json"
 	"errors"
@@ -31,6 +32,7 @@ type declaration struct {
 	Description  string                    `json:"description"`
 	Capabilities capabilities.Capabilities `json:"capabilities"`
 	Uses         map[string][]string       `json:"uses"`
+	Tools        []json.RawMessage         `json:"tools"` // of a plug-in, in the place of what it says itself
 	Limits       capabilities.Limits       `json:"limits"`
 
 	path string
@@ -102,7 +104,7 @@ func (d *declaration) manifest() capabilities.Manifest {
 func (d *declaration) check(m capabilities.Manifest, key ed25519.PrivateKey) error {
 	// What sealing will fill in, so that nothing complains of it.
 	m.Publisher = capabilities.FormatPublisher(key.Public().(ed25519.PublicKey))
-	m.Module = capabilities.Module{SHA256: strings.Repeat("0", 64), Size: 8, ABI: capabilities.ABI}
+	m.Module = capabilities.Module{SHA256: strings.Repeat("0", 64), Size: 8, ABI: cmp.Or(m.Module.ABI, capabilities.ABI)}
 	if err := m.Validate(); err != nil {
 		return d.explain(err, m.Tools)
 	}

@@ -16,7 +16,12 @@ func TestImports(t *testing.T) {
 			"github.com/writ-run/writ/capabilities/guard":      "what decides in a test's calls, as in a host's",
 			"github.com/writ-run/writ/capabilities/strictjson": "the one reader of what a module says of itself",
 			"github.com/writ-run/writ/host/sandbox":            "where a module describes its tools",
+			"github.com/writ-run/writ/host/sandbox/extism":     "how a plug-in describes its tools",
 			"github.com/writ-run/writ/host/schema":             "whether a tool's schema can be checked",
+			"github.com/writ-run/writ/sdk/rust":                "the SDK of servlets in Rust",
+			"github.com/writ-run/writ/sdk/toolchain/calls":     "files of calls, and what their answers are compared with",
+			"github.com/writ-run/writ/sdk/toolchain/hostile":   "inputs that a tool's author did not think of",
+			"github.com/writ-run/writ/sdk/toolchain/recording": "HTTP exchanges of tests",
 			"github.com/writ-run/writ/sdk/typescript":          "the engine and the SDK of scripts",
 		},
 		Deny: map[string]string{

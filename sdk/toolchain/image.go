@@ -8,12 +8,13 @@ import (
 	"github.com/writ-run/writ/capabilities"
 )
 
-// The ids of the Wasm sections that sealing an image changes.
+// The ids of the Wasm sections that a build looks into.
 const (
 	sectionCustom    = 0
 	sectionImport    = 2
 	sectionMemory    = 5
 	sectionExport    = 7
+	sectionCode      = 10
 	sectionData      = 11
 	sectionDataCount = 12
 )

@@ -24,14 +24,20 @@ const (
 )
 
 // Languages are those that New has a template for.
-var Languages = []string{"go", "typescript"}
+var Languages = []string{"go", "rust", "typescript"}
+
+// LanguageNames are Languages as a sentence names them.
+func LanguageNames() string {
+	last := len(Languages) - 1
+	return strings.Join(Languages[:last], ", ") + " or " + Languages[last]
+}
 
 // New writes a new servlet's source into dir, which must not exist or be empty. language is one of
 // Languages; name is "name" or "publisher/name" as in a manifest. The folder holds all that a build and
 // an editor need of the SDK. After an error nothing of it is left.
 func New(dir, language, name string) (err error) {
 	if !slices.Contains(Languages, language) {
-		return fmt.Errorf("making a servlet: language \"%s\" is not known: write %s", capabilities.Printable(language, 40), strings.Join(Languages, " or "))
+		return fmt.Errorf("making a servlet: language \"%s\" is not known: write %s", capabilities.Printable(language, 40), LanguageNames())
 	}
 	short := capabilities.AliasFor(name)
 	if short == "" {
@@ -54,10 +60,14 @@ func New(dir, language, name string) (err error) {
 		return fmt.Errorf("making a servlet: %w", err)
 	}
 	sdk := sdkIn(sdkFolder)
-	if language == "typescript" {
-		if sdk, err = typesIn(typesFolder); err != nil {
-			return fmt.Errorf("making a servlet: %w", err)
-		}
+	switch language {
+	case "rust":
+		sdk, err = rustSDKIn(sdkFolder)
+	case "typescript":
+		sdk, err = typesIn(typesFolder)
+	}
+	if err != nil {
+		return fmt.Errorf("making a servlet: %w", err)
 	}
 	if err := writeFiles(dir, append(files, sdk...)); err != nil {
 		return fmt.Errorf("making a servlet: %w", err)

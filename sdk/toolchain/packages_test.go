@@ -92,7 +92,7 @@ func TestTypes(t *testing.T) {
 	if err != nil {
 		t.Skip("there is no node, which starts the compiler of types")
 	}
-	for _, project := range []string{packagesDir, "../typescript"} {
+	for _, project := range []string{packagesDir, "../typescript", "../../servlets/brave-search", "../../servlets/eval-js"} {
 		out, err := exec.CommandContext(t.Context(), node, filepath.Join(packagesDir, "node_modules", "typescript", "bin", "tsc"), "-p", project).CombinedOutput()
 		if err != nil {
 			t.Errorf("%s: %v\n%s", project, err, out)

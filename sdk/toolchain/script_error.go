@@ -54,7 +54,7 @@ func (b bundled) explain(err error) error {
 		if !f.own() {
 			continue
 		}
-		text := f.String() + ": " + capabilities.Printable(message, 400)
+		text := f.String() + ": " + capabilities.Printable(message, 400) + b.explainCycle(f.file, message)
 		if *first != f {
 			text += " (at " + first.String() + ")"
 		}

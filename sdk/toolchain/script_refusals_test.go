@@ -2,13 +2,18 @@ package toolchain_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/writ-run/writ/capabilities"
+	"github.com/writ-run/writ/host/sandbox"
 	"github.com/writ-run/writ/sdk/toolchain"
 )
 
@@ -56,6 +61,9 @@ func buildIn(t *testing.T, dir string) ([]byte, toolchain.Result, error) {
 // Each is one line that starts with the author's file and line.
 func TestScriptsThatAreRefused(t *testing.T) {
 	config := "name = \"hello\"\nversion = \"1.0.0\"\ndescription = \"d\"\n[[capabilities.config]]\nkey = \"K\"\ndefault = \"v\"\n[uses]\nhello = [\"config:K\"]\n"
+	http := "name = \"hello\"\nversion = \"1.0.0\"\ndescription = \"d\"\n[[capabilities.http]]\nid = \"api\"\norigin = \"https://example.com\"\nmethods = [\"GET\"]\npaths = [\"/\"]\nwhy = \"w\"\n[uses]\nhello = [\"http:api\"]\n"
+	kept := "name = \"hello\"\nversion = \"1.0.0\"\ndescription = \"d\"\n[capabilities.kv]\nquota_kb = 64\nscope = \"caller\"\nwhy = \"w\"\n[uses]\nhello = [\"kv\"]\n"
+	docs := "name = \"hello\"\nversion = \"1.0.0\"\ndescription = \"d\"\n[[capabilities.fs]]\nid = \"docs\"\nguest = \"/docs\"\nmode = \"ro\"\nwhy = \"w\"\n[uses]\nhello = [\"fs:docs:ro\"]\n"
 	rows := []struct {
 		name  string
 		files map[string]string
@@ -72,7 +80,18 @@ func TestScriptsThatAreRefused(t *testing.T) {
 		{"a part of the SDK that is not there", map[string]string{"main.ts": "import 'writ-servlet/nope';"}, `main.ts:1:8: the SDK has no module "writ-servlet/nope"`},
 		{"the SDK's insides", map[string]string{"main.ts": "import 'writ:host';"}, `main.ts:1:8: "writ:host" is a part of the SDK: import "writ-servlet"`},
 		{"a name that the SDK has not", map[string]string{"main.ts": "import { Server } from 'writ-servlet';\nnew Server();"}, `main.ts:1:10: No matching export in "writ:index" for import "Server"`},
-		{"waiting at the top level", map[string]string{"main.ts": hello + "await Promise.resolve();"}, "main.ts:4:1: Top-level await is currently not supported"},
+		{"waiting at the top level", map[string]string{"main.ts": hello + "await Promise.resolve();"}, "main.ts:4:1: the top level cannot wait: it runs once, while the servlet is built; await inside a tool"},
+		{"waiting for the network at the top level", map[string]string{"servlet.toml": http, "main.ts": hello + "const page = await fetch('https://example.com/');"}, "main.ts:4:14: the top level cannot wait"},
+		{"the network at the top level", map[string]string{"servlet.toml": http, "main.ts": hello + "let page: any;\nfetch('https://example.com/').then((r) => { page = r; });"}, "main.ts:5:1: HostError: fetch cannot be used while the servlet is built: use it inside a tool"},
+		{"the kept data at the top level", map[string]string{"servlet.toml": kept, "main.ts": hello + "import { kv } from 'writ-servlet';\nkv.set('started', '1');"}, "main.ts:5:4: HostError: kv cannot be used while the servlet is built"},
+		{"files at the top level", map[string]string{"servlet.toml": docs, "main.ts": hello + "import { readTextFile } from 'writ-servlet/files';\nexport const words = readTextFile('/docs/words');"}, "main.ts:5:22: HostError: files cannot be used while the servlet is built"},
+		{"a throw at the top level", map[string]string{"main.ts": hello + "if (Date.now() > 0)\n  throw new Error('no table');"}, "main.ts:5:13: Error: no table"},
+		{"a circle of imports that is used too early", map[string]string{"main.ts": hello + "import './a';", "a.ts": "import { b } from './b';\nexport const a = [b];", "b.ts": "import { a } from './c';\n\nexport const b = a.length;", "c.ts": "export * from './a';"},
+			"b.ts:3:20: TypeError: cannot read property 'length' of undefined (b.ts, c.ts, a.ts and b.ts again import each other: what one has at its top level the next may not have yet)"},
+		{"a module of Node.js by its common name", map[string]string{"main.ts": hello + "import { Buffer } from 'buffer';\nBuffer.from('x');"}, `main.ts:4:24: "buffer" is a part of Node.js, and servlets run without it: use Uint8Array and TextEncoder`},
+		{"a name of Node.js", map[string]string{"main.ts": hello + "export const home = process.env.HOME;"}, "main.ts:4:21: ReferenceError: process is not defined"},
+		{"a recursion without an end", map[string]string{"main.ts": hello + "const f = (): number => f() + 1;\nf();"}, "main.ts:4:25: RangeError: Maximum call stack size exceeded"},
+		{"an endless wait", map[string]string{"main.ts": hello + "const spin = async () => {\n  for (;;) await null;\n};\nvoid spin();"}, "main.ts:5:12: the top level does too much"},
 
 		{"an exception", map[string]string{"main.ts": hello + "\nfunction f(): never {\n  throw new RangeError('far');\n}\nf();"}, "main.ts:6:13: RangeError: far"},
 		{"an exception at the top level", map[string]string{"main.ts": hello + "const o: any = undefined;\no.x;"}, "main.ts:5:3: TypeError: cannot read property 'x' of undefined"},
@@ -99,6 +118,8 @@ func TestScriptsThatAreRefused(t *testing.T) {
 			"main.ts:5:40: fetch needs a capability that servlet.toml does not request: add [[capabilities.http]] to it"},
 		{"files that are not requested", map[string]string{"main.ts": hello + "import { readTextFile } from 'writ-servlet/files';\nserver.registerTool('f', {}, () => readTextFile('/x'));"},
 			`"writ-servlet/files" needs a capability that servlet.toml does not request: add [[capabilities.fs]] to it`},
+		{"kept data that is not requested", map[string]string{"main.ts": "import { kv } from 'writ-servlet';\n" + hello + "server.registerTool('k', {}, () => kv.get('x') ?? '');"},
+			"main.ts:5:36: kv needs a capability that servlet.toml does not request: add [capabilities.kv] to it"},
 		{"two languages", map[string]string{"main.ts": hello, "go.mod": "module x"}, "has both go.mod and main.ts"},
 		{"escapes for a terminal", map[string]string{"main.ts": hello + "throw new Error('\\x1b[31mred\\x07')"}, `main.ts:4:11: Error: \u001b[31mred\u0007`},
 	}
@@ -172,6 +193,74 @@ func TestScriptsShareTheirCode(t *testing.T) {
 		if byte(id) != data && !bytes.Equal(one[byte(id)], two[byte(id)]) {
 			t.Errorf("two servlets that request the same differ in section %d", id)
 		}
+	}
+}
+
+// What servlet.toml requests and the script does not use is not imported either, unless it may be used in
+// a way that cannot be seen.
+func TestScriptsImportWhatTheyUse(t *testing.T) {
+	all := "name = \"hello\"\nversion = \"1.0.0\"\ndescription = \"d\"\n[[capabilities.http]]\nid = \"api\"\norigin = \"https://example.com\"\nmethods = [\"GET\"]\npaths = [\"/\"]\n[[capabilities.config]]\nkey = \"K\"\n" +
+		"[capabilities.web]\nmethods = [\"GET\"]\n[capabilities.kv]\nquota_kb = 64\nscope = \"caller\"\n[[capabilities.fs]]\nid = \"docs\"\nguest = \"/docs\"\nmode = \"ro\"\n[uses]\nhello = [\"http:api\", \"web\", \"kv\", \"fs:docs:ro\", \"config:K\"]\n"
+	for _, row := range []struct{ name, text, want string }{
+		{"nothing", "", "[]"},
+		{"a setting", "import { config as c } from 'writ-servlet';\nserver.registerTool('x', {}, () => c('K') ?? '');", "[config]"},
+		{"kept data", "import { kv } from 'writ-servlet';\nserver.registerTool('x', {}, () => kv.get('x') ?? '');", "[kv]"},
+		{"files", "import { readTextFile } from 'writ-servlet/files';\nserver.registerTool('x', {}, () => readTextFile('/docs/x'));", "[fs]"},
+		{"sites and pages", "server.registerTool('x', {}, async () => (await fetch('https://example.com/')).text());", "[http web]"},
+		{"all of the SDK by a name", "import * as sdk from 'writ-servlet';\nserver.registerTool('x', {}, () => (sdk as any)['k' + 'v'].get('x'));", "[config fs kv]"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			_, made, err := buildIn(t, scriptIn(t, map[string]string{"servlet.toml": all, "main.ts": hello + row.text}))
+			if got := fmt.Sprint(made.Kinds); err != nil || got != row.want {
+				t.Errorf("it imports what %s need, want %s (%v)", got, row.want, err)
+			}
+		})
+	}
+}
+
+// The second servlet finds the machine code of the first: what differs is the memory that they start with,
+// whose size is one of few.
+func TestScriptsAreCompiledOnce(t *testing.T) {
+	compiled := func() (n int) {
+		err := filepath.WalkDir(cacheDir, func(path string, entry fs.DirEntry, err error) error {
+			if inRuntime := strings.Contains(path, "wazero-"); err == nil && inRuntime && entry.Type().IsRegular() {
+				n++
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	compile := func(text string) {
+		t.Helper()
+		file, _, err := buildIn(t, scriptIn(t, map[string]string{"main.ts": hello + text}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		runtime, err := sandbox.New(t.Context(), sandbox.Config{CacheDir: cacheDir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = runtime.Close(context.WithoutCancel(t.Context())) }()
+		admitted, err := sandbox.Admit(verified(t, file).Module(), capabilities.ABI, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		code, err := runtime.Compile(t.Context(), admitted)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text, _ := textOf(t, code.Run(t.Context(), scriptCall(scriptHost{}, "hello", "{}"))); text != "hello" {
+			t.Fatalf("it answers %q", text)
+		}
+	}
+	compile("")
+	before := compiled()
+	compile("const table = Array.from({ length: 5_000 }, (_, i) => `entry ${i}`);\nserver.registerTool('other', {}, () => table[7]! + new URL('https://example.com/'));")
+	if after := compiled(); before == 0 || after != before {
+		t.Errorf("there was code of %d modules, and is of %d", before, after)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -24,11 +25,11 @@ const (
 )
 
 // sdkExports are the modules of the SDK that a servlet may import, by what stands behind the package's name.
-var sdkExports = map[string]string{"": "index", "/files": "files"}
+var sdkExports = map[string]string{"": "index", "/eval": "eval", "/files": "files"}
 
 // webGlobals are the names of the web that the SDK can put in place, with the modules that have them.
 var webGlobals = map[string]string{
-	"console": "console", "crypto": "crypto", "structuredClone": "clone",
+	"Blob": "blob", "console": "console", "crypto": "crypto", "structuredClone": "clone",
 	"TextDecoder": "encoding", "TextEncoder": "encoding",
 	"AbortController": "events", "AbortSignal": "events", "CustomEvent": "events", "Event": "events", "EventTarget": "events",
 	"fetch": "fetch", "Headers": "http", "Request": "http", "Response": "http",
@@ -39,6 +40,7 @@ var webGlobals = map[string]string{
 // sdkModules are the SDK's modules as one servlet needs them.
 type sdkModules struct {
 	globals   []string // of webGlobals, sorted
+	subtle    bool     // crypto.subtle is used
 	requested capabilities.Capabilities
 	survey    bool // the author's code alone is looked at: the SDK stays outside
 }
@@ -49,7 +51,7 @@ func (s sdkModules) plugin() api.Plugin {
 		b.OnResolve(api.OnResolveOptions{Filter: `^` + sdkPackage + `(/.*)?$`}, func(a api.OnResolveArgs) (api.OnResolveResult, error) {
 			name, ok := sdkExports[strings.TrimPrefix(a.Path, sdkPackage)]
 			if !ok {
-				return api.OnResolveResult{}, fmt.Errorf("the SDK has no module %q: it has %q and %q", a.Path, sdkPackage, sdkPackage+"/files")
+				return api.OnResolveResult{}, fmt.Errorf("the SDK has no module %q: it has %q, %q and %q", a.Path, sdkPackage, sdkPackage+"/eval", sdkPackage+"/files")
 			}
 			if s.survey {
 				return api.OnResolveResult{Path: a.Path, External: true}, nil
@@ -100,6 +102,9 @@ func (s sdkModules) globalsModule() string {
 	var b strings.Builder
 	for _, name := range s.globals {
 		fmt.Fprintf(&b, "import { %s } from \"./%s\";\n", name, webGlobals[name])
+	}
+	if s.subtle && slices.Contains(s.globals, "crypto") {
+		b.WriteString("import { subtle } from \"./subtle\";\ncrypto.subtle = subtle;\n")
 	}
 	fmt.Fprintf(&b, "const names = { self: globalThis, %s };\n", strings.Join(s.globals, ", "))
 	b.WriteString("for (const name in names) Object.defineProperty(globalThis, name, { value: names[name], writable: true, configurable: true });\n")

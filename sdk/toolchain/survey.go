@@ -15,10 +15,13 @@ import (
 // survey is what the author's code and its packages use of the SDK.
 type survey struct {
 	globals []string // of webGlobals, sorted
+	subtle  bool     // something says crypto.subtle
 	config  []place  // where the author uses config
+	kv      []place
 	files   []place
 	fetch   []place
-	sdk     bool // something imports the SDK
+	sdk     bool                // something imports the SDK
+	unused  []capabilities.Kind // what nothing mentions, packages included
 	places  sourceMap
 }
 
@@ -27,7 +30,11 @@ const freeName = "__writ_free_"
 
 var (
 	importsSDK = regexp.MustCompile(`require\("` + sdkPackage + `"\)`)
+	namesSDK   = regexp.MustCompile(`\bimport_writ_servlet\d* = (__toESM\()?(__)?require\("` + sdkPackage + `"\)`)
+	passesSDK  = regexp.MustCompile(`\bimport_writ_servlet\d*[,)\];\[]`)
 	usesConfig = regexp.MustCompile(`\bimport_writ_servlet\w*\.config\b`)
+	usesKV     = regexp.MustCompile(`\bimport_writ_servlet\w*\.kv\b`)
+	usesSubtle = regexp.MustCompile(`\bsubtle\b`)
 	usesFiles  = regexp.MustCompile(`require\("` + sdkPackage + `/files"\)`)
 	usesFetch  = regexp.MustCompile(`\b` + freeName + `fetch\b|\bglobalThis\.fetch\b`)
 )
@@ -47,20 +54,34 @@ func (f scriptFolder) survey() (survey, error) {
 		return survey{}, err
 	}
 	text := string(script)
-	s := survey{places: places, sdk: importsSDK.MatchString(text)}
+	s := survey{places: places, sdk: importsSDK.MatchString(text), subtle: usesSubtle.MatchString(text)}
 	for _, name := range slices.Sorted(maps.Keys(webGlobals)) {
 		// Any mention will do: code that asks for globalThis.URL in its own way has to find it.
 		if regexp.MustCompile(`\b(` + freeName + `)?` + name + `\b`).MatchString(text) {
 			s.globals = append(s.globals, name)
 		}
 	}
+	// Who has all of the SDK in a variable may use any of it.
+	whole := len(importsSDK.FindAllString(text, -1)) != len(namesSDK.FindAllString(text, -1)) || passesSDK.MatchString(text)
 	for _, use := range []struct {
 		pattern *regexp.Regexp
 		found   *[]place
-	}{{usesConfig, &s.config}, {usesFiles, &s.files}, {usesFetch, &s.fetch}} {
+		kind    capabilities.Kind
+	}{{usesConfig, &s.config, capabilities.KindConfig}, {usesKV, &s.kv, capabilities.KindKV}, {usesFiles, &s.files, capabilities.KindFS}, {usesFetch, &s.fetch, ""}} {
 		*use.found = s.find(text, use.pattern)
+		if use.kind != "" && !whole && !use.pattern.MatchString(text) {
+			s.unused = append(s.unused, use.kind)
+		}
+	}
+	if !slices.Contains(s.globals, "fetch") {
+		s.unused = append(s.unused, capabilities.KindHTTP, capabilities.KindWeb)
 	}
 	return s, nil
+}
+
+// kinds are those of the requested kinds that something uses: of the others the module has no import.
+func (s survey) kinds(c capabilities.Capabilities) []capabilities.Kind {
+	return slices.DeleteFunc(c.Kinds(), func(k capabilities.Kind) bool { return slices.Contains(s.unused, k) })
 }
 
 // find maps what a pattern matches to the author's own files.
@@ -87,12 +108,13 @@ func (s survey) check(c capabilities.Capabilities) error {
 			return
 		}
 		p := found[0]
-		lines = append(lines, fmt.Errorf("%s:%d:%d: %s needs a capability that servlet.toml does not request: add [[capabilities.%s]] to it",
+		lines = append(lines, fmt.Errorf("%s:%d:%d: %s needs a capability that servlet.toml does not request: add %s to it",
 			capabilities.Printable(s.places.files[p.file], 200), p.sourceLine, p.sourceColumn, what, table))
 	}
-	need(s.config, "config", "config", len(c.Config) > 0)
-	need(s.files, `"`+sdkPackage+`/files"`, "fs", len(c.FS) > 0)
-	need(s.fetch, "fetch", "http", len(c.HTTP) > 0 || c.Web != nil)
+	need(s.config, "config", "[[capabilities.config]]", len(c.Config) > 0)
+	need(s.kv, "kv", "[capabilities.kv]", c.KV != nil)
+	need(s.files, `"`+sdkPackage+`/files"`, "[[capabilities.fs]]", len(c.FS) > 0)
+	need(s.fetch, "fetch", "[[capabilities.http]]", len(c.HTTP) > 0 || c.Web != nil)
 	if len(lines) > 0 {
 		return declined(lines)
 	}

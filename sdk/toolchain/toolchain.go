@@ -12,6 +12,7 @@
 package toolchain
 
 import (
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"errors"
@@ -21,6 +22,7 @@ import (
 
 	"github.com/writ-run/writ/capabilities"
 	"github.com/writ-run/writ/host/sandbox"
+	"github.com/writ-run/writ/host/sandbox/extism"
 )
 
 // Errors that a caller may tell apart. The texts that wrap them say what to do.
@@ -41,6 +43,10 @@ type Options struct {
 	// CacheDir keeps compiled code, as in sandbox.Config: a module that is built again, or installed
 	// from the same cache, is compiled once. Empty: none is kept.
 	CacheDir string
+	// Learn lets the module import every kind of capability, whatever servlet.toml requests: what it does
+	// not request is requested by a stand-in that no tool uses (Unrequested), so that a guard sees, refuses
+	// and records what the code asks for. It is for "writ dev" alone.
+	Learn bool
 }
 
 // Result is what a build made.
@@ -55,6 +61,12 @@ type Result struct {
 	Kinds  []capabilities.Kind `json:"kinds,omitempty"`
 	Inputs []Input             `json:"inputs,omitempty"` // what a TypeScript servlet is bundled of, largest first
 	Notes  []string            `json:"notes,omitempty"`  // what its author may want to know, a line each
+	// Manifest is what was sealed; of a learning build, without its stand-ins.
+	Manifest capabilities.Manifest `json:"-"`
+	// Sources are the files that a TypeScript servlet was bundled of, by absolute path.
+	Sources []string `json:"-"`
+	// Places tells where in the source a call of this build failed.
+	Places Places `json:"-"`
 }
 
 // Build builds, describes and seals offline. Equal source, key, compiler and Writ give equal bytes,
@@ -69,7 +81,7 @@ func Build(ctx context.Context, o Options) (Result, error) {
 	if err := checkOutput(o.Output); err != nil {
 		return Result{}, err
 	}
-	a, err := assemble(ctx, o.Dir, o.CacheDir, o.Key)
+	a, err := assemble(ctx, o)
 	if err != nil {
 		return Result{}, err
 	}
@@ -83,6 +95,7 @@ func Build(ctx context.Context, o Options) (Result, error) {
 	return Result{
 		Output: o.Output, Name: a.manifest.Name, Version: a.manifest.Version, Size: int64(len(file)),
 		Tools: a.tools, Imports: a.admitted.Imports(), Kinds: a.admitted.Kinds(), Inputs: a.inputs, Notes: a.notes,
+		Manifest: a.declared, Sources: a.sources, Places: Places{o.Dir, a.names},
 	}, nil
 }
 
@@ -90,17 +103,26 @@ func Build(ctx context.Context, o Options) (Result, error) {
 type assembled struct {
 	compiled
 	manifest capabilities.Manifest
+	declared capabilities.Manifest // without the stand-ins of a learning build
 	admitted sandbox.Admitted
 	tools    []string // names, in the manifest's order
 }
 
-// assemble compiles the source in dir and makes the manifest. key is that of the publisher to be.
-func assemble(ctx context.Context, dir, cacheDir string, key ed25519.PrivateKey) (a assembled, err error) {
+// assemble compiles the source and makes the manifest. o.Key is that of the publisher to be.
+func assemble(ctx context.Context, o Options) (a assembled, err error) {
+	dir, cacheDir, key := o.Dir, o.CacheDir, o.Key
 	d, err := readDeclaration(filepath.Join(dir, declarationFile))
+	if err == nil {
+		err = d.checkTools(dir)
+	}
 	if err != nil {
 		return a, err
 	}
 	m := d.manifest()
+	declared := m.Capabilities
+	if o.Learn {
+		m.Capabilities = everyKind(declared)
+	}
 	early := m // what can be said before the tools are known, before anybody waits for a compiler
 	early.Uses = nil
 	if err := d.check(early, key); err != nil {
@@ -109,13 +131,18 @@ func assemble(ctx context.Context, dir, cacheDir string, key ed25519.PrivateKey)
 	if a.compiled, err = compile(ctx, dir, cacheDir, m); err != nil {
 		return a, err
 	}
-	if a.admitted, err = sandbox.Admit(a.module, capabilities.ABI, m.Capabilities.Kinds()); err != nil {
+	m.Module.ABI = cmp.Or(a.abi, capabilities.ABI)
+	if a.admitted, err = sandbox.Admit(a.module, m.Module.ABI, m.Capabilities.Kinds()); err != nil {
 		return a, fmt.Errorf("checking the module: %w", err)
 	}
-	if a.description == nil {
-		if a.description, err = describe(ctx, a.admitted, cacheDir, capabilities.EffectiveLimits(m.Limits)); err != nil {
-			return a, err
-		}
+	if len(d.Tools) > 0 {
+		a.description, err = d.description()
+	}
+	if err == nil && a.description == nil {
+		a.description, err = describe(ctx, a.admitted, cacheDir, capabilities.EffectiveLimits(m.Limits))
+	}
+	if err != nil {
+		return a, err
 	}
 	if m.Tools, err = parseDescription(a.description); err != nil {
 		return a, err
@@ -127,6 +154,8 @@ func assemble(ctx context.Context, dir, cacheDir string, key ed25519.PrivateKey)
 		return a, err
 	}
 	a.manifest = m
+	m.Capabilities = declared // nothing uses a stand-in
+	a.declared = m
 	return a, d.checkUsed(m)
 }
 
@@ -136,22 +165,35 @@ type compiled struct {
 	description []byte // what the module said of its tools on the way; nil: it has yet to be asked
 	inputs      []Input
 	notes       []string
+	sources     []string
+	names       []byte // the name section of what was compiled; nil: it has none
+	abi         string // empty: capabilities.ABI
 }
 
 // compile makes the module of whatever language the folder is in.
 func compile(ctx context.Context, dir, cacheDir string, m capabilities.Manifest) (compiled, error) {
 	entry, isGo := findEntry(dir), isFile(filepath.Join(dir, "go.mod"))
+	isRust := isFile(filepath.Join(dir, cargoFile))
+	isPlugin := isFile(filepath.Join(dir, pluginFile))
 	switch {
+	case isPlugin && (isGo || isRust || entry != ""):
+		return compiled{}, &compilerError{fmt.Sprintf("%s has both %s and source: keep one, so that it is clear what the servlet is made of", dir, pluginFile)}
+	case isPlugin:
+		return readPlugin(dir)
+	case isRust && (isGo || entry != ""):
+		return compiled{}, &compilerError{fmt.Sprintf("%s has both %s and %s: keep one, so that it is clear what the servlet is written in", dir, cargoFile, cmp.Or(entry, "go.mod"))}
+	case isRust:
+		return compileRust(ctx, dir, cacheDir, m)
 	case entry != "" && isGo:
 		return compiled{}, &compilerError{fmt.Sprintf("%s has both go.mod and %s: keep one, so that it is clear what the servlet is written in", dir, entry)}
 	case entry != "":
 		return compileTypeScript(ctx, dir, entry, cacheDir, m)
 	}
 	if programs, _ := filepath.Glob(filepath.Join(dir, "*.go")); !isGo && len(programs) == 0 {
-		return compiled{}, &compilerError{fmt.Sprintf("%s has no source: a servlet in Go has a go.mod, one in TypeScript a main.ts", dir)}
+		return compiled{}, &compilerError{fmt.Sprintf("%s has no source: a servlet in Go has a go.mod, one in Rust a Cargo.toml, one in TypeScript a main.ts", dir)}
 	}
-	module, err := compileGo(ctx, dir)
-	return compiled{module: module}, err
+	module, names, err := compileGo(ctx, dir)
+	return compiled{module: module, names: names}, err
 }
 
 // describeLimits bound the one run of a build: describing is a matter of milliseconds.
@@ -174,9 +216,15 @@ func describe(ctx context.Context, module sandbox.Admitted, cacheDir string, lim
 		return nil, fmt.Errorf("describing tools: %w", err)
 	}
 	defer code.Close(context.WithoutCancel(ctx))
+	if !module.Describes() {
+		return nil, errUndescribed
+	}
 	outcome := code.Run(ctx, sandbox.Call{Entry: sandbox.EntryDescribe, Limits: describeLimits(limits.MemoryMB)})
 	if outcome.Fault != nil {
 		return nil, explainFault(outcome)
+	}
+	if module.ABI() == capabilities.ABIExtism {
+		return extism.Description(outcome.Output), nil
 	}
 	return outcome.Output, nil
 }

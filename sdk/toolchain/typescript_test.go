@@ -103,6 +103,7 @@ func TestScriptAnswers(t *testing.T) {
 		{"a result", "result", `{}`, `{"content":[{"type":"image","data":"AA==","mimeType":"image/png"}],"isError":true}`},
 		{"a text that was thrown", "string", `{}`, `{"content":[{"type":"text","text":"just a text"}],"isError":true}`},
 		{"an error for the model", "fail", `{}`, `{"content":[{"type":"text","text":"no such city"}],"isError":true}`},
+		{"a tool without arguments is given the context", "bare", `{}`, `{"content":[{"type":"text","text":"false function"}]}`},
 		{"half a character", "lone", `{}`, "{\"content\":[{\"type\":\"text\",\"text\":\"a\ufffdb\"}]}"},
 		{"a setting longer than the first buffer", "config", `{}`, `{"content":[{"type":"text","text":"1000 true undefined"}]}`},
 	}
@@ -156,11 +157,10 @@ func TestScriptIsStoppedAtItsDeadline(t *testing.T) {
 	}
 }
 
-// A recursion without an end is an error of the script's, or ends the call: it depends on the stack that
-// the sandbox has.
+// A recursion without an end is an error of the script's, which it can catch.
 func TestScriptRecursionEnds(t *testing.T) {
 	o := callScript(t, scriptHost{}, "recurse", `{}`)
-	if o.Fault == nil || !strings.Contains(o.Fault.Text, "RangeError: Maximum call stack size exceeded") && !strings.Contains(o.Fault.Text, "nested calls") {
+	if o.Fault == nil || !strings.Contains(o.Fault.Text, "RangeError: Maximum call stack size exceeded") {
 		t.Errorf("got %v, %s", o.Fault, o.Output)
 	}
 }
@@ -252,8 +252,8 @@ func TestScriptFetches(t *testing.T) {
 		return effect.HTTPResponse{Status: 200, Header: []effect.Header{{Name: "Content-Type", Value: "text/x"}}, Body: append(raw, req.Body...)}, nil
 	}}}
 	rows := []struct{ name, arguments, want string }{
-		{"a URL of a site", `{"url":"https://API.example.com:443/v1/a b?x=ä#f"}`, `"Capability":"api","Method":"GET","Path":"/v1/a%20b","Query":"x=%C3%A4"`},
-		{"a path of a site that the operator chose", `{"url":"/x/../y?z","init":{"capability":"own"}}`, `"Capability":"own","Method":"GET","Path":"/y","Query":"z"`},
+		{"a URL of a site", `{"url":"https://API.example.com:443/v1/a b?x=ä#f"}`, `"Capability":"api","URL":"","Method":"GET","Path":"/v1/a%20b","Query":"x=%C3%A4"`},
+		{"a path of a site that the operator chose", `{"url":"/x/../y?z","init":{"capability":"own"}}`, `"Capability":"own","URL":"","Method":"GET","Path":"/y","Query":"z"`},
 		{"a body and its type", `{"url":"https://api.example.com/v1/","init":{"method":"post","body":"{}","headers":{"X-A":"1","Cookie":"no"}}}`,
 			`"Header":[{"Name":"content-type","Value":"text/plain;charset=UTF-8"},{"Name":"x-a","Value":"1"}]`},
 		{"the answer", `{"url":"https://api.example.com/v1/"}`, `200 text/x https://api.example.com/v1/ `},
@@ -358,7 +358,7 @@ func TestScriptsHaveTheWeb(t *testing.T) {
 		}
 		total += result.StructuredContent.Count
 	}
-	if total < 400 {
+	if total < 460 {
 		t.Errorf("only %d checks ran", total)
 	}
 }

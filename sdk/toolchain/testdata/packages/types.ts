@@ -22,3 +22,6 @@ server.registerTool("property", { inputSchema: city }, ({ nme }) => String(nme))
 server.registerTool("number", {}, () => 1);
 // @ts-expect-error descriptions are texts
 server.registerTool("description", { description: 1 }, () => "");
+server.registerTool("bare", {}, (context, again) => `${context.signal.aborted} ${again.signal.aborted}`);
+// @ts-expect-error there are no arguments
+server.registerTool("bare", {}, ({ city }) => String(city));

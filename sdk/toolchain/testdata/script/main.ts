@@ -9,6 +9,7 @@ server.registerTool("text", { description: "Answers a text.", inputSchema: t.obj
 server.registerTool("structured", { outputSchema: t.object({ n: t.number() }) }, async () => ({ n: 1 }));
 server.registerTool("result", {}, () => ({ content: [{ type: "image", data: "AA==", mimeType: "image/png" }], isError: true }));
 server.registerTool("nothing", {}, () => undefined as never);
+server.registerTool("bare", { description: "As the official SDK has it" }, ({ signal, sendNotification }) => `${signal.aborted} ${typeof sendNotification}`);
 server.registerTool("lone", {}, () => "a\ud800b");
 server.registerTool("big", { inputSchema: t.object({ n: t.integer() }) }, ({ n }) => "x".repeat(n));
 

@@ -1,6 +1,7 @@
 import { McpServer } from "writ-servlet";
+import { calls } from "./calls";
 import { Check } from "./check";
-import { clone, encoding } from "./data";
+import { blob, clone, digests, encoding } from "./data";
 import { events, timers } from "./events";
 import { http } from "./http";
 import { json } from "./json";
@@ -8,7 +9,7 @@ import { language } from "./language";
 import { search, url } from "./url";
 
 const server = new McpServer();
-const tests = { clone, encoding, events, http, json, language, search, timers, url };
+const tests = { blob, calls, clone, digests, encoding, events, http, json, language, search, timers, url };
 
 for (const [name, run] of Object.entries(tests)) {
   server.registerTool(name, { description: `Checks ${name}.` }, async () => {
