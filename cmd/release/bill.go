@@ -85,9 +85,9 @@ func (e edition) bill(ctx context.Context, p platform, binary string, set *built
 	if err != nil {
 		return nil, err
 	}
-	inside := map[string][]*debug.Module{}
+	inside := map[string]contents{}
 	for _, s := range set.Servlets() {
-		if inside[s.Name], err = modulesOf(ctx, filepath.Join("servlets", s.Name)); err != nil {
+		if inside[s.Name], err = contentsOf(ctx, filepath.Join("servlets", s.Name)); err != nil {
 			return nil, err
 		}
 	}
@@ -100,32 +100,46 @@ func (e edition) bill(ctx context.Context, p platform, binary string, set *built
 	return append(text, '\n'), err
 }
 
-// modulesOf lists the modules that get into the servlet in a folder: its file does not say. What is not
-// written in Go has none.
-func modulesOf(ctx context.Context, folder string) ([]*debug.Module, error) {
+// contents are what gets into a servlet file besides its own source: the file does not say.
+type contents struct {
+	runtime []string // refs of components that the bill has in any case
+	modules []*debug.Module
+}
+
+// contentsOf finds them for the servlet in a folder.
+func contentsOf(ctx context.Context, folder string) (contents, error) {
+	if _, err := os.Stat(filepath.Join(folder, "main.ts")); err == nil {
+		return contents{runtime: []string{engineRef}}, nil
+	}
 	if _, err := os.Stat(filepath.Join(folder, "go.mod")); errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return contents{}, nil
 	}
 	list := exec.CommandContext(ctx, "go", "list", "-deps", "-f", "{{with .Module}}{{if not (or .Main .Replace)}}{{.Path}} {{.Version}}{{end}}{{end}}", ".")
 	list.Dir = folder
 	list.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "GOFLAGS=", "GOWORK=off")
 	out, err := list.Output()
 	if err != nil {
-		return nil, fmt.Errorf("listing the modules of %s: %w", folder, err)
+		return contents{}, fmt.Errorf("listing the modules of %s: %w", folder, err)
 	}
-	var all []*debug.Module
+	c := contents{runtime: []string{standardRef}}
 	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
 	slices.Sort(lines)
 	for _, line := range slices.Compact(lines) {
 		if path, version, ok := strings.Cut(line, " "); ok {
-			all = append(all, &debug.Module{Path: path, Version: version})
+			c.modules = append(c.modules, &debug.Module{Path: path, Version: version})
 		}
 	}
-	return all, nil
+	return c, nil
 }
 
-// assemble is bill without a file system; inside are the modules of each servlet.
-func (e edition) assemble(info *debug.BuildInfo, notice string, digest [sha256.Size]byte, set *builtin.Set, inside map[string][]*debug.Module) (bill, error) {
+// Refs of components: Go's standard library, and the engine of scripts.
+const (
+	standardRef = "std"
+	engineRef   = "quickjs-ng"
+)
+
+// assemble is bill without a file system; inside is what each servlet contains.
+func (e edition) assemble(info *debug.BuildInfo, notice string, digest [sha256.Size]byte, set *builtin.Set, inside map[string]contents) (bill, error) {
 	self := component{Type: "application", Ref: "writ", Name: "writ", Version: e.Version,
 		PURL: golang(info.Main.Path, "v"+e.Version), Hashes: []hash{{"SHA-256", hex.EncodeToString(digest[:])}}, Licenses: licensed("Apache-2.0")}
 	if e.Commit != "" {
@@ -133,9 +147,9 @@ func (e edition) assemble(info *debug.BuildInfo, notice string, digest [sha256.S
 	}
 	b := bill{Format: "CycloneDX", Spec: "1.6", Serial: serial(digest), Version: 1,
 		Metadata:   metadata{e.Date.Format(time.RFC3339), self},
-		Components: []component{{Type: "library", Ref: "std", Name: "std", Version: info.GoVersion, PURL: golang("std", strings.TrimPrefix(info.GoVersion, "go")), Licenses: licensed("BSD-3-Clause")}},
+		Components: []component{{Type: "library", Ref: standardRef, Name: "std", Version: info.GoVersion, PURL: golang("std", strings.TrimPrefix(info.GoVersion, "go")), Licenses: licensed("BSD-3-Clause")}},
 	}
-	deps := depends{Ref: self.Ref, On: []string{"std", "quickjs-ng"}}
+	deps := depends{Ref: self.Ref, On: []string{standardRef, engineRef}}
 	add := func(by *depends, m *debug.Module) error {
 		if m.Replace != nil {
 			m = m.Replace
@@ -165,11 +179,11 @@ func (e edition) assemble(info *debug.BuildInfo, notice string, digest [sha256.S
 	if engine == nil {
 		return bill{}, errors.New("NOTICE does not name the script engine with its version")
 	}
-	b.Components = append(b.Components, component{Type: "library", Ref: "quickjs-ng", Name: "quickjs-ng", Version: engine[1], PURL: "pkg:github/quickjs-ng/quickjs@v" + engine[1], Licenses: licensed("MIT")})
+	b.Components = append(b.Components, component{Type: "library", Ref: engineRef, Name: "quickjs-ng", Version: engine[1], PURL: "pkg:github/quickjs-ng/quickjs@v" + engine[1], Licenses: licensed("MIT")})
 	b.Depends = []depends{deps}
 	for _, s := range set.Servlets() {
-		within := depends{Ref: "servlet:" + s.Name, On: []string{"std"}}
-		for _, m := range inside[s.Name] {
+		within := depends{Ref: "servlet:" + s.Name, On: inside[s.Name].runtime}
+		for _, m := range inside[s.Name].modules {
 			if err := add(&within, m); err != nil {
 				return bill{}, err
 			}

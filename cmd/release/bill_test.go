@@ -45,7 +45,7 @@ func billOfThis(t *testing.T) bill {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := edition1.assemble(info, readFile(t, "../../NOTICE"), sha256.Sum256([]byte("binary")), set, map[string][]*debug.Module{"notes": {{Path: "golang.org/x/net", Version: "v0.1.0"}}})
+	b, err := edition1.assemble(info, readFile(t, "../../NOTICE"), sha256.Sum256([]byte("binary")), set, map[string]contents{"notes": {runtime: []string{standardRef}, modules: []*debug.Module{{Path: "golang.org/x/net", Version: "v0.1.0"}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,11 +157,11 @@ func TestNoticeNamesEveryModule(t *testing.T) {
 		t.Fatalf("servlets %v, %v", folders, err)
 	}
 	for _, mod := range folders {
-		modules, err := modulesOf(t.Context(), filepath.Dir(mod))
+		inside, err := contentsOf(t.Context(), filepath.Dir(mod))
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, m := range modules {
+		for _, m := range inside.modules {
 			if licenceOf(notice, m.Path) == "" {
 				t.Errorf("%s is in %s and not in NOTICE", m.Path, filepath.Dir(mod))
 			}
@@ -169,5 +169,13 @@ func TestNoticeNamesEveryModule(t *testing.T) {
 	}
 	if seen < 30 {
 		t.Errorf("%d modules: too few to be all", seen)
+	}
+}
+
+func TestContentsOfServlets(t *testing.T) {
+	for folder, want := range map[string]string{"../../servlets/eval-js": engineRef, "../../servlets/time": standardRef} {
+		if c, err := contentsOf(t.Context(), folder); err != nil || !slices.Equal(c.runtime, []string{want}) {
+			t.Errorf("%s contains %v, want %s (%v)", folder, c.runtime, want, err)
+		}
 	}
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // events are the kinds of entries that the audit has.
-var events = []string{"install", "upgrade", "grant", "revoke", "remove", "config", "secret", "secret-key", "key", "call", "effect", "answer"}
+var events = []string{"install", "upgrade", "grant", "revoke", "remove", "config", "secret", "secret-key", "key", "kv", "call", "effect", "answer"}
 
 func (a *app) auditVerb() *cobra.Command {
 	var f registry.Filter

@@ -19,7 +19,12 @@ func (a *app) buildVerb() *cobra.Command {
 		Short: "Build a servlet from its source",
 		Long: `Build a servlet from its source: compile it, ask it for its tools, and sign the
 manifest with this machine's development key, which only "install --dev"
-accepts. Nothing is downloaded.`,
+accepts. Nothing is downloaded. A folder with a plugin.wasm in the place of
+source becomes a servlet of that Extism plug-in, which is used as it is.
+
+Go and TypeScript are compiled without running any of the source outside of a
+sandbox. Rust is compiled by cargo, which runs build scripts and macros of the
+servlet and its crates as you: build only Rust that you trust.`,
 		Example: "  writ build weather -o weather.wasm\n  writ build . -o weather.wasm --json",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if output == "" {

@@ -40,6 +40,7 @@ var compilerMay = compilerLimits{time: 30 * time.Second, wait: 2 * time.Minute, 
 // input. A person has no use for it.
 func (a *app) compileVerb() *cobra.Command {
 	var kinds []string
+	var abi string
 	cmd := &cobra.Command{
 		Use: "compile FOLDER", Args: takes, Hidden: true,
 		Short: "Compile a module for another process of Writ",
@@ -53,13 +54,14 @@ func (a *app) compileVerb() *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("%w: reading module: %w", errNotBegun, err)
 			}
-			job := sandbox.Job{CacheDir: args[0], Module: module}
+			job := sandbox.Job{CacheDir: args[0], Module: module, ABI: abi}
 			for _, k := range kinds {
 				job.Kinds = append(job.Kinds, capabilities.Kind(k))
 			}
 			return sandbox.CompileInto(cmd.Context(), job)
 		},
 	}
+	cmd.Flags().StringVar(&abi, "abi", capabilities.ABI, "guest interface of the module")
 	cmd.Flags().StringSliceVar(&kinds, "kind", nil, "kind of capability that the module has imports of")
 	return cmd
 }
@@ -80,7 +82,7 @@ const errorPrefix = "writ: "
 func compileApart(ctx context.Context, job sandbox.Job, log *slog.Logger) error {
 	ctx, cancel := context.WithTimeout(ctx, compilerMay.wait)
 	defer cancel()
-	args := []string{"compile", job.CacheDir}
+	args := []string{"compile", job.CacheDir, "--abi", job.ABI}
 	for _, k := range job.Kinds {
 		args = append(args, "--kind", string(k))
 	}

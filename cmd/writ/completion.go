@@ -82,7 +82,7 @@ func (a *app) complete(cmd *cobra.Command) {
 		arguments["NAME"] = a.keyNames
 	}
 	flags := map[string]candidates{
-		"space": a.spaces, "spaces": a.spaces, "connect": fixed(clients.Names()...), "alias": a.aliases, "event": fixed(events...),
+		"space": a.spaces, "spaces": a.spaces, "connect": fixed(clients.Names()...), "alias": a.aliases, "secrets": a.aliases, "event": fixed(events...),
 		"role": fixed(capabilities.RoleUser, capabilities.RoleObserver),
 	}
 	for name, from := range flags {

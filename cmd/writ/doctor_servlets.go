@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -60,6 +61,15 @@ func (d *doctor) servletsOf(ctx context.Context, reg *registry.Registry, h *host
 		}
 		why, mend, _ := strings.Cut(n.Why, ". Mend it with: ")
 		add(wrong, mend, "%s", why)
+	}
+	kept, err := reg.Kept(ctx, there.caller())
+	if err != nil {
+		return err
+	}
+	for _, k := range kept {
+		if !slices.ContainsFunc(all, k.BelongsTo) {
+			add(noted, there.command("kv list"), "%s is not installed any more, and left %s of %d bytes behind that it kept for %s", k.Name, counted(k.Keys, "key"), k.Bytes, whose(k))
+		}
 	}
 	for _, in := range all {
 		c, _, err := approval.Load(ctx, reg, there.caller(), in.Alias)

@@ -63,7 +63,9 @@ var before = map[string]string{
 	"writ build":   "writ new go weather && cp -r weather/. .",
 	"writ keygen":  "rm publisher.key",
 	"writ install": "writ remove filesystem --purge && writ remove weather --purge",
+	"writ dev":     "writ new typescript weather && cp -r weather/. .",
 	"writ test":    "writ new typescript weather && cp -r weather/. .",
+	"writ check":   "writ new go weather && cp -r weather/. .",
 	// A key in a file, whatever keyring the machine has.
 	"writ secret set":       "writ secret key use file",
 	"writ secret":           "writ secret key use file",
@@ -74,10 +76,25 @@ var before = map[string]string{
 	"writ config unset":     "writ config set weather UNITS metric && writ config set weather UNITS metric --space work",
 }
 
+// remembering installs the memory servlet and lets it keep something.
+const remembering = `d=$(writ install memory.wasm --allow kv --tools '*' --plan --json | sed -n 's/.*"digest": "\(.*\)".*/\1/p')
+writ install memory.wasm --allow kv --tools '*' --approve $d && writ call memory_create_entities '{"entities":[{"name":"Ana","entityType":"person","observations":[]}]}'`
+
 func TestEveryExampleRuns(t *testing.T) {
+	kept := "" // a folder whose home keeps something; each example that looks at it has a copy
 	for _, v := range verbs((&app{stdin: os.Stdin}).root()) {
 		for _, line := range examples(v) {
+			if kept == "" && strings.HasPrefix(v.CommandPath(), "writ kv") {
+				kept = exampleFolder(t)
+				shell(t, kept, remembering)
+			}
 			t.Run(line, func(t *testing.T) {
+				if strings.HasPrefix(v.CommandPath(), "writ kv") {
+					dir := t.TempDir()
+					shell(t, dir, "cp -a "+kept+"/. .")
+					shell(t, dir, line)
+					return
+				}
 				dir := exampleFolder(t)
 				if prepare := before[v.CommandPath()]; prepare != "" {
 					shell(t, dir, prepare)
@@ -85,7 +102,7 @@ func TestEveryExampleRuns(t *testing.T) {
 				if v.Name() == "demo" {
 					dir, _ = filepath.Abs("../..")
 				}
-				if v.Name() == "serve" {
+				if v.Name() == "serve" || v.Name() == "dev" && strings.Contains(line, "--listen") {
 					serveAndStop(t, dir, line)
 					return
 				}
@@ -99,7 +116,7 @@ func TestEveryExampleRuns(t *testing.T) {
 func exampleFolder(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	for name, source := range map[string]string{"filesystem.wasm": built.filesystem, "weather.wasm": built.weather, "publisher.key": built.key} {
+	for name, source := range map[string]string{"filesystem.wasm": built.filesystem, "weather.wasm": built.weather, "memory.wasm": built.memory, "publisher.key": built.key} {
 		data, err := os.ReadFile(source)
 		if err == nil {
 			err = os.WriteFile(filepath.Join(dir, name), data, 0o600)
@@ -166,8 +183,14 @@ func serveAndStop(t *testing.T, dir, line string) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	said, err := bufio.NewReader(stderr).ReadString('\n')
-	if err != nil || !strings.HasPrefix(said, "serving http://127.0.0.1:") {
+	lines, said := bufio.NewReader(stderr), ""
+	for err == nil && !strings.HasPrefix(said, "serving http://127.0.0.1:") {
+		if strings.HasPrefix(said, "writ: ") {
+			t.Error(said)
+		}
+		said, err = lines.ReadString('\n')
+	}
+	if err != nil {
 		t.Errorf("%q, %v", said, err)
 	}
 	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {

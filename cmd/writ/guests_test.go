@@ -55,5 +55,5 @@ func sealSmall(dir string, key ed25519.PrivateKey) error {
 			return err
 		}
 	}
-	return nil
+	return writePlugins(dir)
 }

@@ -7,8 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"runtime/debug"
-	"sync"
 	"syscall"
 	"time"
 
@@ -82,9 +80,14 @@ func codeCache(home string) string {
 
 // newEngine makes the engine of a home. What is in no cache is compiled by a process of its own.
 func (a *app) newEngine(ctx context.Context, reg *registry.Registry) (*sandbox.Engine, error) {
+	return a.newEngineIn(ctx, codeCache(reg.Home()))
+}
+
+// newEngineIn makes an engine with a folder of compiled code.
+func (a *app) newEngineIn(ctx context.Context, cache string) (*sandbox.Engine, error) {
 	log := a.logger()
 	return sandbox.New(ctx, sandbox.Config{
-		CacheDir: codeCache(reg.Home()), Logger: log,
+		CacheDir: cache, Logger: log,
 		Compiler: func(ctx context.Context, job sandbox.Job) error { return compileApart(ctx, job, log) },
 	})
 }
@@ -131,27 +134,6 @@ func (a *app) withServer(ctx context.Context, f func(*mcpserver.Server) error, c
 		}
 		return a.withMetrics(ctx, reg, func() error { return f(s) })
 	})
-}
-
-const (
-	startingTime    = 5 * time.Second
-	startingPercent = 400
-)
-
-// easeStart lets the collector of garbage wait while this process starts: what was read then is garbage
-// soon, and collecting it takes a tenth of the time for which the first call waits. It leaves a setting
-// of the user's (GOGC) alone.
-func (a *app) easeStart() (end func()) {
-	if a.getenv("GOGC") != "" {
-		return func() {}
-	}
-	usual := debug.SetGCPercent(startingPercent)
-	restore := sync.OnceFunc(func() { debug.SetGCPercent(usual) })
-	timer := time.AfterFunc(startingTime, restore)
-	return func() {
-		timer.Stop()
-		restore()
-	}
 }
 
 // withHost runs f with a Host over the home, and closes both.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -133,7 +134,7 @@ func (s stocked) holds() string {
 		out = append(out, "any public web page")
 	}
 	if rights.KV != nil {
-		out = append(out, "data of its own")
+		out = append(out, fmt.Sprintf("keeps up to %d KB of its own data", rights.KV.QuotaKB))
 	}
 	for _, key := range slices.Sorted(maps.Keys(rights.Secret)) {
 		state := " (unset)"

@@ -103,10 +103,10 @@ touch nothing else.
 		&cobra.Group{ID: "write", Title: "Write servlets:"},
 	)
 	for group, verbs := range map[string][]*cobra.Command{
-		"use":   {a.searchVerb(), a.installVerb(), a.inspectVerb(), a.listVerb(), a.toolsVerb(), a.callVerb(), a.removeVerb(), a.outdatedVerb(), a.upgradeVerb(), a.grantVerb(), a.revokeVerb(), a.configVerb(), a.secretVerb()},
+		"use":   {a.searchVerb(), a.installVerb(), a.inspectVerb(), a.listVerb(), a.toolsVerb(), a.callVerb(), a.removeVerb(), a.outdatedVerb(), a.upgradeVerb(), a.grantVerb(), a.revokeVerb(), a.configVerb(), a.secretVerb(), a.kvVerb()},
 		"serve": {a.connectVerb(), a.runVerb(), a.serveVerb(), a.keyVerb()},
 		"look":  {a.auditVerb(), a.logsVerb(), a.statusVerb(), a.doctorVerb(), a.versionVerb(), a.demoVerb(), a.completionVerb(), a.uninstallVerb()},
-		"write": {a.newVerb(), a.buildVerb(), a.testVerb(), a.keygenVerb(), a.signVerb()},
+		"write": {a.newVerb(), a.buildVerb(), a.devVerb(), a.testVerb(), a.checkVerb(), a.keygenVerb(), a.signVerb()},
 	} {
 		for _, v := range verbs {
 			v.GroupID = group

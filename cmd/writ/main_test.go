@@ -14,6 +14,7 @@ var built struct {
 	writ       string
 	filesystem string // signed with key
 	probe      string // the demonstration's, signed with key
+	memory     string // keeps data
 	weather    string // asks for an http origin and a config key
 	small      string // a folder with the servlets of guests_test.go
 	cache      string // compiled code of the others, which building them left
@@ -21,6 +22,10 @@ var built struct {
 }
 
 func TestMain(m *testing.M) {
+	// What a test of this process has to compile, it compiles as the command does: by another of itself.
+	if len(os.Args) > 1 && os.Args[1] == "compile" {
+		os.Exit(run(os.Args[1:], &app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv}))
+	}
 	code, err := buildAll(m)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "preparing the tests:", err)
@@ -49,6 +54,7 @@ func buildAll(m *testing.M) (int, error) {
 	for source, to := range map[string]*string{
 		"../../servlets/filesystem": &built.filesystem,
 		"../../testdata/probe":      &built.probe,
+		"../../servlets/memory":     &built.memory,
 		"testdata/weather":          &built.weather,
 	} {
 		*to = filepath.Join(dir, filepath.Base(source)+".wasm")

@@ -2,7 +2,6 @@ package main
 
 import (
 	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -13,7 +12,7 @@ func (a *app) newVerb() *cobra.Command {
 	return &cobra.Command{
 		Use: "new LANGUAGE NAME", Args: takes,
 		Short:   "Write the source of a new servlet into a new folder",
-		Long:    "Write the source of a new servlet into a new folder. LANGUAGE is " + strings.Join(toolchain.Languages, " or ") + ".",
+		Long:    "Write the source of a new servlet into a new folder. LANGUAGE is " + toolchain.LanguageNames() + ".",
 		Example: "  writ new typescript weather\n  writ new go acme/weather",
 		RunE: func(_ *cobra.Command, args []string) error {
 			language, name := args[0], args[1]
@@ -21,9 +20,12 @@ func (a *app) newVerb() *cobra.Command {
 			if err := toolchain.New(dir, language, name); err != nil {
 				return usageError{err}
 			}
-			test := "go test ./..."
-			if language != "go" {
-				test = "writ test ."
+			test := "writ test ."
+			switch language {
+			case "go":
+				test = "go test ./..."
+			case "rust":
+				test = "cargo fetch && writ test ."
 			}
 			return a.done(map[string]string{"folder": dir}, "wrote %s: in it, try `%s` and `writ build . -o %s.wasm`", dir, test, dir)
 		},

@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
+	"github.com/writ-run/writ/capabilities"
 	"github.com/writ-run/writ/registry"
 )
 
@@ -21,6 +23,10 @@ func (a *app) removeVerb() *cobra.Command {
 				if err != nil {
 					return err
 				}
+				kept, bytes, err := keptBy(cmd.Context(), reg, a.caller(), in)
+				if err != nil {
+					return err
+				}
 				if err := reg.Remove(cmd.Context(), a.caller(), args[0], purge); err != nil {
 					return err
 				}
@@ -29,14 +35,29 @@ func (a *app) removeVerb() *cobra.Command {
 				}
 				what := map[string]string{"removed": args[0]}
 				if purge {
-					return a.done(what, "removed %s and what was configured for it", args[0])
+					return a.done(what, "removed %s, what was configured for it and what it kept", args[0])
 				}
-				return a.done(what, "removed %s; what was configured for it is kept for the next install (--purge deletes it)", args[0])
+				stays := "what was configured for it is kept for the next install (--purge deletes it)"
+				if kept > 0 {
+					stays = fmt.Sprintf("what was configured for it, and %s of %d bytes that it kept, stay for the next install (--purge deletes them)", counted(kept, "key"), bytes)
+				}
+				return a.done(what, "removed %s; %s", args[0], stays)
 			})
 		},
 	}
-	cmd.Flags().BoolVar(&purge, "purge", false, "delete its configuration and secrets too")
+	cmd.Flags().BoolVar(&purge, "purge", false, "delete its configuration, its secrets and what it keeps for any caller too")
 	return cmd
+}
+
+// keptBy is how many keys, and bytes, an installation keeps for all its callers together.
+func keptBy(ctx context.Context, reg *registry.Registry, by capabilities.Caller, in registry.Installation) (keys int, bytes int64, err error) {
+	all, err := reg.Kept(ctx, by)
+	for _, k := range all {
+		if k.BelongsTo(in) {
+			keys, bytes = keys+k.Keys, bytes+k.Bytes
+		}
+	}
+	return keys, bytes, err
 }
 
 // forget drops the compiled code of a servlet file that no space has any more.

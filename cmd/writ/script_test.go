@@ -70,8 +70,14 @@ func setupScript(env *testscript.Env) error {
 	env.Setenv("NOTES", notes)
 	env.Setenv("FILESYSTEM", built.filesystem)
 	env.Setenv("WEATHER", built.weather)
+	env.Setenv("MEMORY", built.memory)
 	env.Setenv("SMALL", built.small)
 	env.Setenv("KEY", built.key)
+	servlets, err := filepath.Abs("../../servlets")
+	if err != nil {
+		return err
+	}
+	env.Setenv("SERVLETS", servlets)
 	homes, err := filepath.Abs("../../registry/testdata/homes")
 	if err != nil {
 		return err

@@ -68,8 +68,8 @@ func (a *app) uninstallVerb() *cobra.Command {
 		Long: `List what Writ put on this machine and, after you agreed, remove it: its entries
 in the clients' files and the copies of those files that it kept, the key of the
 secrets in the keyring or in a file, and the home with all servlets, settings,
-secrets, the audit, the logs and the caches. What others made stays and is
-listed, in the folders of the home too.
+secrets, what servlets keep, the audit, the logs and the caches. What others
+made stays and is listed, in the folders of the home too.
 
 Where nobody can be asked, --dry-run prints the list and its digest, and
 --approve DIGEST removes exactly that. The binary is yours to remove: the last
