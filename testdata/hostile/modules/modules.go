@@ -7,6 +7,6 @@ import "github.com/writ-run/writ/testdata/hostile/attack"
 // Rows are the rows of group A.
 func Rows() []attack.Row {
 	return []attack.Row{
-		foreignImports, ungranted, unapproved, malformed, pointers, movingMemory, reentrancy, results, features, sizes, unpaid, endings, residue, randomness, envelopes, panics, pages,
+		foreignImports, ungranted, unapproved, malformed, pointers, movingMemory, reentrancy, results, features, sizes, unpaid, endings, residue, randomness, envelopes, panics, pages, plugins,
 	}
 }

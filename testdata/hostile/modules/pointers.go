@@ -177,7 +177,7 @@ var edges = map[string][]edge{
 	"http_start":            {fits(-2, 0, 1, end, 0), bad(0, 1, end, 1), bad(0, most, 0, 0), bad(end, 1, 0, 0)},
 	"web_start":             {fits(-2, 0, 1, end, 0), bad(0, 1, end, 1), bad(0, most, 0, 0), bad(end, 1, 0, 0)},
 	"poll_oneoff":           {fits(0, 0, 100, 1, end-4), bad(0, 100, 1, end-3), bad(end-47, 0, 1, 0), bad(0, end-31, 1, 0), bad(0, 0, 0x0555_5556, 0), fits(28, 0, 0, 0, 0), fits(28, 0, 0, 1025, 2048)},
-	"kv_start":              {fits(-7, 0, 1, 0, 0), bad(0, 1, end, 1)},
+	"kv_start":              {fits(-2, 0, 1, 0, 0), bad(0, 1, end, 1), bad(0, most, 0, 0)},
 	"elicit_start":          {fits(-7, 0, 1), bad(0, most)},
 }
 

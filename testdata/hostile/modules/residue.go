@@ -39,7 +39,6 @@ var residue = attack.Row{
 			r.Variant("standard output that the last call closed, "+string(way), func() error { return closedStream(way) })
 			r.Variant("the folders of the first call, "+string(way), func() error { return otherFolders(way) })
 		}
-		r.Skip("kept data", "kv is not built yet; its imports answer \"unsupported\" (row A4)")
 	},
 }
 

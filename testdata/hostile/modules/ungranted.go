@@ -55,10 +55,10 @@ func unrequested(r *attack.Report) {
 		_, err := sandbox.Admit(importing(func(m *w.Module) { target.Import(m, "kv_start"); target.Import(m, "config_get") }), capabilities.ABI, nil)
 		return target.Refused(err, "module imports writ1.config_get but servlet.toml requests no config capability; module imports writ1.kv_start but servlet.toml requests no kv capability")
 	})
-	for _, abi := range []string{"", "writ2", "extism1", "WRIT1", "writ1\x00"} {
+	for _, abi := range []string{"", "writ2", "extism2", "WRIT1", "writ1\x00"} {
 		r.Variant("as ABI "+fmt.Sprintf("%q", abi), func() error {
 			_, err := sandbox.Admit(importing(func(*w.Module) {}), abi, nil)
-			return target.Refused(err, fmt.Sprintf("admitting module: its guest interface %q is not known; this Writ runs \"writ1\"", capabilities.Printable(abi, 40)))
+			return target.Refused(err, fmt.Sprintf("admitting module: its guest interface %q is not known; this Writ runs \"writ1\" and \"extism1\"", capabilities.Printable(abi, 40)))
 		})
 	}
 	throughCommand(r, "a kind that the manifest does not request", importing(func(m *w.Module) { target.Import(m, "http_start") }),

@@ -65,6 +65,12 @@ func (h *Willing) FetchPage(ctx context.Context, req effect.WebRequest) (effect.
 	return effect.WebResponse{URL: req.URL, HTTPResponse: resp}, err
 }
 
+// Keep implements sandbox.Host.
+func (h *Willing) Keep(context.Context, effect.KVRequest) (effect.KVResponse, *effect.Error) {
+	h.yes()
+	return effect.KVResponse{Value: []byte(h.Content), Keys: []string{h.Content}, Values: [][]byte{[]byte(h.Content)}}, nil
+}
+
 // Open implements sandbox.Files.
 func (h *Willing) Open(context.Context, effect.Open) (effect.Handle, effect.Errno) {
 	return effect.FirstHandle + effect.Handle(len(h.Guests)) + effect.Handle(h.opened.Add(1)) - 1, h.yes()

@@ -54,7 +54,6 @@ var names = attack.Row{
 		}
 		r.Variant("the values of the servlet that was there before", func() error { return inherited(h) })
 		paths(r, h)
-		r.Skip("names of kept data", "kv is not built yet; its imports answer \"unsupported\" (row A4)")
 	},
 }
 

@@ -6,7 +6,7 @@ import "github.com/writ-run/writ/testdata/hostile/attack"
 
 // Rows are the rows of group L.
 func Rows() []attack.Row {
-	return []attack.Row{names, starving, posing, crashing, snooping, racing, administering}
+	return []attack.Row{names, starving, posing, crashing, snooping, racing, administering, keeping}
 }
 
 // The spaces of these attacks.
