@@ -171,6 +171,23 @@ func (r *replay) FetchPage(ctx context.Context, req effect.WebRequest) (effect.W
 	return effect.WebResponse{URL: answer.URL, HTTPResponse: answer.response()}, refused
 }
 
+// kept is an operation on what a servlet keeps, or its answer, as a transcript writes it.
+type kept struct {
+	Op     effect.KVOp `json:"op,omitempty"`
+	Key    string      `json:"key,omitempty"`
+	Value  string      `json:"value,omitempty"`
+	Prefix string      `json:"prefix,omitempty"`
+	Cursor string      `json:"cursor,omitempty"`
+	Keys   []string    `json:"keys,omitempty"`
+	More   bool        `json:"more,omitempty"`
+}
+
+func (r *replay) Keep(ctx context.Context, req effect.KVRequest) (effect.KVResponse, *effect.Error) {
+	var answer kept
+	refused := r.ask(ctx, "kv", kept{Op: req.Op, Key: req.Key, Value: string(req.Value), Prefix: req.Prefix, Cursor: req.Cursor}, &answer)
+	return effect.KVResponse{Value: []byte(answer.Value), Keys: answer.Keys, More: answer.More}, refused
+}
+
 // progress takes a report of how far the call is.
 func (r *replay) progress(done, total float64, text string) {
 	r.ask(context.Background(), "progress", []any{done, total, text}, nil)

@@ -29,7 +29,8 @@ import (
 //	docs/...       files of the granted folder; after/docs/... is how they are afterwards (else: the same)
 //	host           a line for each request: KIND JSON -> JSON, or -> CODE "why"; "together" before it:
 //	               answered when all such requests are there
-//	log            LEVEL TEXT: lines with that text, in that order; without the section nothing is logged
+//	log            LEVEL TEXT: lines with that text, in that order; without the section nothing is logged.
+//	               SOURCE is the file that the tools are in
 //	answer         members of the result
 //	fault          the kinds of failure that the call may end with
 type transcript struct {

@@ -36,6 +36,11 @@ type key struct {
 	Key string `json:"key"`
 }
 
+type entry struct {
+	Key   string `json:"key"`
+	Value string `json:"value"`
+}
+
 type item struct {
 	Item string `json:"item"`
 }
@@ -68,6 +73,7 @@ func init() {
 	add("closed", closed)
 	add("page", page)
 	add("tidy", tidy)
+	add("keep", keep)
 	add("dice", dice)
 	add("nap", nap)
 }
@@ -195,6 +201,35 @@ func tidy(context.Context, nothing) (string, error) {
 		names = append(names, e.Name())
 	}
 	return strings.Join(names, " "), err
+}
+
+func keep(ctx context.Context, in entry) (string, error) {
+	old, found, err := servlet.KV.Get(ctx, in.Key)
+	if err != nil {
+		return "", err
+	}
+	if !found {
+		old = []byte("nothing")
+	}
+	if err := servlet.KV.Set(ctx, in.Key, []byte(in.Value)); err != nil {
+		return "", err
+	}
+	if err := servlet.KV.Delete(ctx, "note/old"); err != nil {
+		return "", err
+	}
+	said := string(old)
+	for list := (servlet.KVList{Prefix: "note/"}); ; {
+		page, err := servlet.KV.List(ctx, list)
+		if err != nil {
+			return "", err
+		}
+		for _, e := range page.Entries {
+			said += " " + e.Key
+		}
+		if list.Cursor = page.Cursor; list.Cursor == "" {
+			return said, nil
+		}
+	}
 }
 
 func dice(context.Context, nothing) (string, error) {

@@ -1,5 +1,5 @@
 // The TypeScript side of the transcripts: each tool uses one feature of the SDK.
-import { config, HostError, McpServer, t } from "writ-servlet";
+import { config, HostError, kv, McpServer, t } from "writ-servlet";
 import { mkdir, readDir, readTextFile, remove, rename, writeFile } from "writ-servlet/files";
 
 const server = new McpServer();
@@ -104,6 +104,13 @@ server.registerTool("tidy", { description }, () => {
   rename("/docs/done/new.txt", "/docs/done/draft.txt");
   remove("/docs/draft.txt");
   return readDir("/docs").map((entry) => entry.name).join(" ");
+});
+
+server.registerTool("keep", { description, inputSchema: t.object({ key: t.string(), value: t.string() }) }, ({ key, value }) => {
+  const old = kv.get(key) ?? "nothing";
+  kv.set(key, value);
+  kv.delete("note/old");
+  return [old, ...kv.keys("note/")].join(" ");
 });
 
 server.registerTool("dice", { description }, () =>
