@@ -7,15 +7,20 @@ VERSION   ?= $(shell git describe --tags --exact-match --match 'v[0-9]*' 2>/dev/
 COMMIT    ?= $(shell git rev-parse HEAD 2>/dev/null)$(shell git diff --quiet HEAD 2>/dev/null || echo -dirty)
 SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null)
 # testdata is outside ./... by Go's rules; these packages are code all the same.
-PACKAGES  := ./... ./testdata/abi ./testdata/bench/... ./testdata/client/... ./testdata/driver ./testdata/guests ./testdata/hostile/... ./testdata/house/... ./testdata/pyclient ./testdata/tsclient
+PACKAGES  := ./... ./testdata/abi ./testdata/bench/... ./testdata/cargo ./testdata/client/... ./testdata/driver ./testdata/guests ./testdata/hostile/... ./testdata/house/... ./testdata/pyclient ./testdata/tsclient
 # host/wasm computes and shares nothing: the race detector would find nothing there, and takes five times as long.
-ALONE     := ./cmd/... ./sdk/... ./host/wasm/... ./testdata/abi ./testdata/bench/... ./testdata/hostile/...
+ALONE     := ./cmd/... ./sdk/... ./servlets/... ./host/wasm/... ./testdata/abi ./testdata/bench/... ./testdata/hostile/...
 RACED      = $(filter-out ./... $(ALONE),$(PACKAGES)) ./capabilities/... ./registry/... $(filter-out %/host/wasm %/host/wasm/wasmtest,$(shell $(GO) list ./host/...))
 TSCLIENT  := $(if $(shell command -v npm),testdata/tsclient/node_modules)
 PYCLIENT  := $(if $(shell python3 -c 'import sys, venv, ensurepip; print(sys.version_info >= (3, 11) or "")' 2>/dev/null),testdata/pyclient/.venv/complete)
 SCRIPTS   := sdk/toolchain/testdata/packages
 NPM       := $(if $(shell command -v npm),$(SCRIPTS)/node_modules)
-SERVLETS  := fetch filesystem time
+SERVLETS  := fetch filesystem memory time
+SCRIPTED  := brave-search eval-js
+RUSTED    := jq qr-code eval-py
+RUST       = $(shell command -v cargo >/dev/null && ls "$$(rustc --print target-libdir --target wasm32-wasip1 2>/dev/null)"/libstd-*.rlib 2>/dev/null)
+CRATES    := $(filter-out servlets/eval-py/%,$(wildcard sdk/rust/Cargo.lock testdata/abi/rust/Cargo.lock servlets/*/Cargo.lock))
+CARGO     := $(if $(shell command -v cargo),$(OUT)/rust/fetched)
 FUZZTIME  ?= 10s
 PROGRAMS  ?= 5000
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
@@ -23,14 +28,15 @@ PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 win
 # The servlets that are built into writ, packed to be embedded, and what they are made of.
 PAYLOAD   := servlets/builtin/payload
 PACKED    := $(PAYLOAD)/index.json
-PACKS     := $(SERVLETS:%=servlets/%) testdata/probe
+BUILTIN   := $(sort $(SERVLETS) $(SCRIPTED))
+PACKS     := $(BUILTIN:%=servlets/%) testdata/probe
 INGREDIENTS := $(shell find $(PACKS) sdk/go sdk/toolchain sdk/typescript cmd/release servlets/builtin capabilities host/sandbox host/wasm -type f ! -name '*_test.go' ! -path '*/testdata/*' ! -path '$(PAYLOAD)/*' ! -path '*/node_modules/*' ! -path '*/.writ/*')
 RELEASE   := VERSION='$(VERSION)' COMMIT='$(filter-out -dirty,$(COMMIT))' SOURCE_DATE_EPOCH='$(SOURCE_DATE_EPOCH)' CGO_ENABLED=0 $(GO) run ./cmd/release
 HERE       = $(shell $(GO) env GOOS)/$(shell $(GO) env GOARCH)
 
 export CGO_ENABLED ?= 1
 
-.PHONY: run build test test-race check cross bench bench-compare peers differential fuzz torture test-all attacks engine servlets repack dist dist-here dist-twice newcomer deb man clean
+.PHONY: run build test test-race check cross bench bench-compare peers differential fuzz torture test-all attacks engine packed servlets repack dist dist-here dist-twice newcomer deb man clean
 
 # run shows the main job: a signed servlet, approved for one directory, answers a real tool call.
 run: build
@@ -46,7 +52,7 @@ man: build
 
 # test passes every test. The race detector is on where this project's own code shares memory;
 # what is in ALONE drives programs or computes. Skipped tests are counted and say why.
-test: check $(PACKED) $(TSCLIENT) $(PYCLIENT) $(NPM)
+test: check $(PACKED) $(TSCLIENT) $(PYCLIENT) $(NPM) $(CARGO)
 	@{ $(GO) test -json -race -timeout 10m $(RACED); \
 	  $(GO) test -json -timeout 20m $(ALONE); \
 	  (cd sdk/go && $(GO) test -json -race ./...); \
@@ -72,6 +78,12 @@ $(SCRIPTS)/node_modules: $(SCRIPTS)/package-lock.json
 	npm --prefix $(SCRIPTS) ci --no-audit --no-fund --silent
 	@touch $@
 
+# Crates of the servlets in Rust that tests build; without cargo, its library for WebAssembly or the crates
+# those tests are skipped.
+$(OUT)/rust/fetched: $(CRATES)
+	@mkdir -p $(@D)
+	@for lock in $(CRATES); do (cd $$(dirname $$lock) && cargo fetch --quiet --locked) || exit 0; done; touch $@
+
 check:
 	@unformatted=$$(gofmt -l cmd host capabilities registry sdk servlets testdata); \
 	if [ -n "$$unformatted" ]; then echo "not formatted:"; echo "$$unformatted"; exit 1; fi
@@ -93,7 +105,7 @@ cross:
 # bench writes out/bench.json and out/bench.txt and prints a table: each figure beside its yardstick and
 # its target. It takes some minutes; ONLY=fresh,same takes less. What this machine has no compiler for is
 # left out and listed.
-bench: build servlets
+bench: packed
 	@$(GO) run ./testdata/bench -writ $(OUT)/writ -servlet $(OUT)/filesystem.wasm -only "$(ONLY)" -o $(OUT)/bench.json -text $(OUT)/bench.txt
 
 # bench-compare REF=main runs the benchmarks of that commit and of this tree in turn and compares them.
@@ -102,10 +114,11 @@ bench-compare:
 	@mkdir -p $(OUT) && $(GO) build -o $(OUT)/bench-compare ./testdata/bench/compare
 	@$(OUT)/bench-compare -ref "$$REF" $(if $(ONLY),-only "$(ONLY)") $(if $(COUNT),-count "$(COUNT)")
 
-# peers checks the programs that run the same work in other runtimes: a module of its own, and a large
-# download, so that check and test do without it.
+# peers checks the programs that run the same work in other runtimes, and that a plug-in of Extism is
+# answered as by its own host: a module of its own, and a large download, so that check and test do without it.
 peers:
-	cd testdata/peers && $(GO) vet ./... && GOOS=wasip1 GOARCH=wasm $(GO) vet ./extism && $(STATICCHECK) ./bench ./differential
+	cd testdata/peers && $(GO) vet ./... && GOOS=wasip1 GOARCH=wasm $(GO) vet ./extism ./plugin && $(STATICCHECK) ./bench ./conformance ./differential
+	cd testdata/peers && $(GO) test -count=1 ./conformance
 
 # fuzz runs every fuzz target for FUZZTIME.
 fuzz:
@@ -143,15 +156,25 @@ engine:
 	sdk/typescript/engine/build.sh
 
 # test-all is everything that can be shown; it takes more than an hour.
-test-all: test differential attacks fuzz torture
+test-all: test peers differential attacks fuzz torture
 
 # The modules of each servlet are fetched first: writ builds without a network.
 $(PACKED): $(INGREDIENTS)
 	@for s in $(SERVLETS); do (cd servlets/$$s && $(GO) mod download) || exit 1; done
-	@CGO_ENABLED=0 $(GO) run ./cmd/release servlets -into $(PAYLOAD) -cache $(OUT)/cache -probe testdata/probe $(SERVLETS:%=servlets/%)
+	@CGO_ENABLED=0 $(GO) run ./cmd/release servlets -into $(PAYLOAD) -cache $(OUT)/cache -probe testdata/probe $(BUILTIN:%=servlets/%)
 
-servlets: build
-	@for s in $(SERVLETS); do $(OUT)/writ --home $(OUT)/home build servlets/$$s -o $(OUT)/$$s.wasm || exit 1; done
+# servlets builds every servlet to out/NAME.wasm. Those in Rust are left out, and listed, where Rust or its
+# library for WebAssembly is missing; eval-py is an interpreter and takes minutes the first time. The calls of
+# their tests are made as well.
+servlets: packed
+	@$(if $(RUST),for s in $(RUSTED); do \
+	  (cd servlets/$$s && cargo fetch --quiet --locked) && $(OUT)/writ --home $(OUT)/home build servlets/$$s -o $(OUT)/$$s.wasm && \
+	  $(OUT)/writ --home $(OUT)/home test servlets/$$s || exit 1; \
+	done,echo "left out: $(RUSTED): they need Rust with its library for wasm32-wasip1 (rustup target add wasm32-wasip1)")
+
+# packed builds the servlets that are built into writ as files of their own.
+packed: build
+	@for s in $(BUILTIN); do $(OUT)/writ --home $(OUT)/home build servlets/$$s -o $(OUT)/$$s.wasm || exit 1; done
 
 # repack builds the servlets anew, whatever the dates of their files say.
 repack:

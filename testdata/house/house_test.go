@@ -14,7 +14,7 @@ import (
 )
 
 // floors are the top rooms from the ground up; an import may only point to a lower or the same floor.
-var floors = []string{"capabilities", "servlets/builtin", "registry", "host", "sdk/typescript", "sdk/toolchain", "cmd"}
+var floors = []string{"capabilities", "servlets/builtin", "registry", "host", "sdk/rust", "sdk/typescript", "sdk/toolchain", "cmd"}
 
 // owners are the foreign libraries with the one room that may import each.
 var owners = map[string]string{

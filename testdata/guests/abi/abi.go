@@ -30,6 +30,9 @@ func configGet(key unsafe.Pointer, keyLen uint32, p unsafe.Pointer, n uint32) in
 //go:wasmimport writ1 http_start
 func httpStart(head unsafe.Pointer, headLen uint32, body unsafe.Pointer, bodyLen uint32) int32
 
+//go:wasmimport writ1 kv_start
+func kvStart(head unsafe.Pointer, headLen uint32, body unsafe.Pointer, bodyLen uint32) int32
+
 //go:wasmimport writ1 op_wait
 func opWait(ids unsafe.Pointer, count uint32, millis int64) int32
 
@@ -92,6 +95,13 @@ func HTTPStart(head string, body []byte) int32 {
 	h, hn := ptr(head)
 	b, bn := ptr(body)
 	return httpStart(h, hn, b, bn)
+}
+
+// KVStart does an operation on what is kept.
+func KVStart(head string, body []byte) int32 {
+	h, hn := ptr(head)
+	b, bn := ptr(body)
+	return kvStart(h, hn, b, bn)
 }
 
 // Wait waits for one of ids.
