@@ -19,8 +19,8 @@ import (
 // Keeper keeps what one servlet wants to find in its next call, for the owner of this one. All that one
 // Keeper tells is of one moment.
 type Keeper interface {
-	// Get returns the value of a key: ErrNoKey, or ErrOutdated when the moment of what was told before has
-	// passed.
+	// Get returns the value of a key: ErrNoKey, ErrOutdated when the moment of what was told before has
+	// passed, or ErrManyRead when it is one key too many.
 	Get(ctx context.Context, key string) ([]byte, error)
 	// List returns entries whose keys start with prefix and come after another key, in the order of their
 	// bytes: at most count of them and, with values, bytes of those, or a single one. ErrOutdated as for Get.
@@ -38,6 +38,7 @@ type KeptPage struct {
 	Keys   []string
 	Values [][]byte // nil unless they were asked for
 	More   bool     // it goes on after the last key
+	Passed int      // bytes of the keys and values that were read for it, at least those of the page
 }
 
 // KeptChange sets a key, or deletes it.
@@ -52,13 +53,14 @@ var (
 	ErrNoKey     = errors.New("no such key")
 	ErrOutdated  = errors.New("another call has changed what this one read")
 	ErrKeepFull  = errors.New("more than what may be kept")
+	ErrManyRead  = errors.New("one call reads at most 20,000 keys")
 	ErrWithdrawn = errors.New("the right to keep data was taken back")
 )
 
 // The limits of one call.
 const (
 	maxKept        = 10_000   // keys, and keys that a call changes
-	maxKeptRead    = 64 << 20 // bytes of values that a call reads, again and again too
+	maxKeptRead    = 64 << 20 // bytes of keys and values that a call reads, again and again too
 	maxKeptPages   = 1_000    // pages of lists
 	maxKeptSets    = 64 << 20 // bytes that a call sets, again and again too
 	ruleNoKV       = "keeping data is not granted"
@@ -75,7 +77,7 @@ type keeping struct {
 	grown   int64 // bytes by which the changes let grow what is kept, of when they were made
 	added   int   // keys likewise
 	set     int64 // bytes that were set
-	read    int64 // bytes of values that were read
+	read    int64 // bytes of keys and values that were read
 	pages   int
 	lost    bool // the Keeper's moment has passed
 	ended   bool // committed, or never to be
@@ -180,7 +182,7 @@ func keepFailed(err error) *effect.Error {
 		return &effect.Error{Code: effect.NotFound, Text: "there is no such key"}
 	case errors.Is(err, ErrOutdated):
 		return &effect.Error{Code: effect.Conflict, Text: "another call has changed what this one read: end this call, and nothing of it is kept"}
-	case errors.Is(err, ErrKeepFull):
+	case errors.Is(err, ErrKeepFull), errors.Is(err, ErrManyRead):
 		return &effect.Error{Code: effect.Limit, Text: err.Error()}
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return cancelled()
@@ -195,6 +197,9 @@ func (f full) Error() string   { return string(f) }
 func (full) Is(err error) bool { return err == ErrKeepFull }
 
 func (k *keeping) get(ctx context.Context, key string) ([]byte, error) {
+	if err := k.pay(len(key)); err != nil { // of a key that is not there too
+		return nil, err
+	}
 	if c := k.changes[key]; c != nil {
 		if c.delete {
 			return nil, ErrNoKey
@@ -229,7 +234,7 @@ func (k *keeping) list(ctx context.Context, req effect.KVRequest) (effect.KVResp
 			return effect.KVResponse{}, err
 		}
 		resp, bytes := k.merge(req, after, page)
-		if err := k.pay(bytes); err != nil {
+		if err := k.pay(max(bytes, page.Passed)); err != nil {
 			return effect.KVResponse{}, err
 		}
 		if len(resp.Keys) > 0 || !page.More {
