@@ -121,8 +121,8 @@ func BenchmarkKVList(b *testing.B) {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		if page, _, err := opened(b, r, local, in, "caller").List(b.Context(), "entity/", "", 1000, 1<<20, true); err != nil || len(page) != 1000 {
-			b.Fatal(len(page), err)
+		if page, err := opened(b, r, local, in, "caller").List(b.Context(), "entity/", "", 1000, 1<<20, true); err != nil || len(page.Entries) != 1000 {
+			b.Fatal(len(page.Entries), err)
 		}
 	}
 }

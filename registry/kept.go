@@ -91,17 +91,17 @@ func (r *Registry) KeptEntries(ctx context.Context, by capabilities.Caller, of K
 		if err != nil {
 			return err
 		}
-		page, more, err := k.List(ctx, prefix, after, 1000, maxKVPage, values)
+		page, err := k.List(ctx, prefix, after, 1000, maxKVPage, values)
 		if err != nil {
 			return err
 		}
-		for _, e := range page {
+		for _, e := range page.Entries {
 			if err := each(e); err != nil {
 				return err
 			}
 			after = e.Key
 		}
-		if !more {
+		if !page.More {
 			return nil
 		}
 	}

@@ -18,6 +18,14 @@ const (
 	MaxKVKeys  = 10_000  // keys
 )
 
+// maxKVAgain is how many keys are read again, and maxKVPage how many bytes of them, to see whether they are still
+// what a call was told. A call that has read more is overtaken by any change: what it has read is no reason to
+// hold the home's lock for so long.
+const maxKVAgain = 2000
+
+// maxKVReads is how many keys a call reads, most of which may not be there: the host remembers each.
+const maxKVReads = 2 * MaxKVKeys
+
 // maxKVPage is how many bytes of records a list passes over in one transaction: for so long it holds the
 // home's lock, whose other users wait.
 const maxKVPage = 4 << 20
@@ -26,6 +34,7 @@ const maxKVPage = 4 << 20
 var (
 	ErrKVQuota    = errors.New("more than the quota")
 	ErrKVWithdrew = errors.New("its grant was taken back, or another servlet took its place")
+	ErrKVReads    = errors.New("too many keys were read")
 )
 
 // kvStore is what one servlet keeps for one owner: the record that all its keys hang on. Like configuration
@@ -56,11 +65,13 @@ type KV struct {
 	registry *Registry
 	by       capabilities.Caller
 	in       Installation
-	store    kvStore // as of the moment; without an ID: nothing was ever kept
+	rights   capabilities.Rights // of the call
+	store    kvStore             // as of the moment; without an ID: nothing was ever kept
 
 	begun  bool
 	moment uint64            // version of the store's record, 0 for none
 	read   map[string]uint64 // versions of the keys that were read, 0 for none
+	bytes  int               // of their keys and values
 	listed bool
 	lost   bool // the moment has passed
 }
@@ -78,11 +89,23 @@ type KVEntry struct {
 	Value []byte
 }
 
+// KVPage is a page of a list.
+type KVPage struct {
+	Entries []KVEntry
+	More    bool // it ended before the keys did
+	Passed  int  // bytes of the keys and values that were read for it
+}
+
 // KV returns what an installation, as the caller looked it up, keeps for its owner: the caller alone with
-// the scope "caller", the caller's whole space with "space".
-func (r *Registry) KV(by capabilities.Caller, in Installation, scope string) (*KV, error) {
+// the scope "caller", the caller's whole space with "space". The rights are those of the call: it keeps
+// nothing when one of them is not granted any more.
+func (r *Registry) KV(by capabilities.Caller, in Installation, rights capabilities.Rights) (*KV, error) {
 	if err := checkCaller(by); err != nil {
 		return nil, err
+	}
+	scope := ""
+	if rights.KV != nil {
+		scope = rights.KV.Scope
 	}
 	s := kvStore{Space: by.Space, Alias: in.Alias, Name: in.Name, Publisher: in.Publisher}
 	switch {
@@ -93,7 +116,7 @@ func (r *Registry) KV(by capabilities.Caller, in Installation, scope string) (*K
 	case scope != capabilities.ScopeSpace:
 		return nil, fmt.Errorf("what a servlet keeps has no scope %+.40q", scope)
 	}
-	return &KV{registry: r, by: by, in: in, store: s, read: map[string]uint64{}}, nil
+	return &KV{registry: r, by: by, in: in, rights: rights, store: s, read: map[string]uint64{}}, nil
 }
 
 // see makes sure that what this transaction shows is of the same moment as what was read before.
@@ -113,7 +136,8 @@ func (k *KV) see(tx Tx) error {
 		return fmt.Errorf("reading what %s keeps: the record is of another", k.in.Alias)
 	}
 	if k.begun && version != k.moment {
-		if k.lost = k.listed && now.Shape != k.store.Shape; k.lost {
+		much := len(k.read) > maxKVAgain || k.bytes > maxKVPage
+		if k.lost = much || k.listed && now.Shape != k.store.Shape; k.lost {
 			return ErrConflict
 		}
 		for key, version := range k.read {
@@ -146,13 +170,24 @@ func (k *KV) view(ctx context.Context, read func(Tx) error) error {
 	})
 }
 
+// saw remembers what was read, to see later whether it is still so.
+func (k *KV) saw(key string, rec Record) {
+	if _, again := k.read[key]; !again {
+		k.bytes += len(key) + len(rec.Value)
+	}
+	k.read[key] = rec.Version
+}
+
 // Get returns the value of a key, or ErrNotFound. ErrConflict when the moment of what was read before has
-// passed; so for List.
+// passed; so for List. ErrKVReads when it is one key more than a call may ask for.
 func (k *KV) Get(ctx context.Context, key string) (value []byte, err error) {
+	if _, again := k.read[key]; !again && len(k.read) >= maxKVReads {
+		return nil, ErrKVReads
+	}
 	err = k.view(ctx, func(tx Tx) error {
 		rec, err := getKV(tx, k.store, key)
 		if err == nil || errors.Is(err, ErrNotFound) {
-			k.read[key] = rec.Version
+			k.saw(key, rec)
 		}
 		value = rec.Value
 		return err
@@ -162,10 +197,10 @@ func (k *KV) Get(ctx context.Context, key string) (value []byte, err error) {
 
 // List returns entries whose keys start with prefix and come after another key, in the order of their
 // bytes: at most count of them, and no more after some MiB of values were passed over or, with values, after
-// bytes of them. Without values, those are left out. more says that the page ended before the keys did.
-func (k *KV) List(ctx context.Context, prefix, after string, count, bytes int, values bool) (page []KVEntry, more bool, err error) {
+// bytes of them. Without values, those are left out.
+func (k *KV) List(ctx context.Context, prefix, after string, count, bytes int, values bool) (page KVPage, err error) {
 	err = k.view(ctx, func(tx Tx) error {
-		page, more = nil, false
+		page = KVPage{}
 		k.listed = true
 		if k.store.ID == "" {
 			return nil
@@ -174,7 +209,7 @@ func (k *KV) List(ctx context.Context, prefix, after string, count, bytes int, v
 		if after != "" && from == after {
 			from += "\x00" // the first key that comes after it
 		}
-		passed, held := 0, 0
+		held := 0
 		for rec, err := range tx.Range(KindKV, k.store.keyOf(from), k.store.ID+"\x01") {
 			if err != nil {
 				return err
@@ -183,23 +218,24 @@ func (k *KV) List(ctx context.Context, prefix, after string, count, bytes int, v
 			if !strings.HasPrefix(key, prefix) {
 				return nil // all keys with the prefix lie beside each other
 			}
-			passed += len(key) + len(rec.Value)
+			page.Passed += len(key) + len(rec.Value)
 			if values {
 				held += len(rec.Value)
 			}
-			if more = len(page) > 0 && (len(page) == count || passed > maxKVPage || held > bytes); more {
+			n := len(page.Entries)
+			if page.More = n > 0 && (n == count || page.Passed > maxKVPage || held > bytes); page.More {
 				return nil
 			}
 			e := KVEntry{Key: key}
 			if values {
 				e.Value = rec.Value
-				k.read[key] = rec.Version
+				k.saw(key, rec)
 			}
-			page = append(page, e)
+			page.Entries = append(page.Entries, e)
 		}
 		return nil
 	})
-	return page, more, err
+	return page, err
 }
 
 // Size returns how many bytes are kept, and how many of them a key and its value are: 0 for a key that is
@@ -226,8 +262,8 @@ func (k *KV) Size(ctx context.Context, key string) (all, of int64, keys int, err
 
 // Commit keeps changes, each of another key, in one transaction, and nothing when it returns an error:
 // ErrConflict when the moment of what was read has passed, ErrKVQuota when more than quota bytes or MaxKVKeys
-// keys would be kept and it is more than before, ErrKVWithdrew when the installation is no longer granted to
-// write. This KV is of no use afterwards.
+// keys would be kept and it is more than before, ErrKVWithdrew when the installation is another one, or no
+// longer granted what the call may do. This KV is of no use afterwards.
 func (k *KV) Commit(ctx context.Context, changes []KVChange, quota int64) error {
 	return k.registry.store.Update(ctx, func(tx Tx) error {
 		if err := k.granted(tx); err != nil {
@@ -263,11 +299,23 @@ func (k *KV) granted(tx Tx) error {
 	if err != nil {
 		return err
 	}
-	kv := now.Grant.Rights.KV
-	if now.Name != k.in.Name || now.Publisher != k.in.Publisher || now.Revoked || kv == nil || kv.ReadOnly {
+	own := k.rights.KV
+	if now.Revoked || !k.in.continues(now) || own == nil || own.ReadOnly || capabilities.Subset(k.rights, now.Grant.Rights) != nil {
 		return ErrKVWithdrew
 	}
 	return nil
+}
+
+// continues says that now is still the installation that in was, or a newer release in its place. One that was
+// removed and made again is another: whoever removed it wanted nothing of what ran then to stay.
+func (in *Installation) continues(now Installation) bool {
+	if in.Name != now.Name || in.Publisher != now.Publisher {
+		return false
+	}
+	if !in.Development && !now.Development && in.Seq < now.Seq {
+		return true
+	}
+	return in.Digest == now.Digest && in.Grant.Manifest == now.Grant.Manifest && in.Installed.Equal(now.Installed)
 }
 
 // change applies one change and counts it.

@@ -33,10 +33,15 @@ func keeper(t testing.TB, r *registry.Registry, by capabilities.Caller, alias st
 	return in
 }
 
+// mayKeep are the rights of a call.
+func mayKeep(scope string) capabilities.Rights {
+	return capabilities.Rights{KV: &capabilities.KVRight{QuotaKB: 1, Scope: scope}}
+}
+
 // opened is what a call of a caller sees.
 func opened(t testing.TB, r *registry.Registry, by capabilities.Caller, in registry.Installation, scope string) *registry.KV {
 	t.Helper()
-	kv, err := r.KV(by, in, scope)
+	kv, err := r.KV(by, in, mayKeep(scope))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,13 +64,13 @@ func keep(t testing.TB, kv *registry.KV, changes ...registry.KVChange) {
 // wantKept checks all that a caller's servlet keeps: "key=value" for each.
 func wantKept(t *testing.T, r *registry.Registry, by capabilities.Caller, in registry.Installation, want ...string) {
 	t.Helper()
-	page, more, err := opened(t, r, by, in, capabilities.ScopeCaller).List(t.Context(), "", "", 1000, 1<<20, true)
+	page, err := opened(t, r, by, in, capabilities.ScopeCaller).List(t.Context(), "", "", 1000, 1<<20, true)
 	var got []string
-	for _, e := range page {
+	for _, e := range page.Entries {
 		got = append(got, e.Key+"="+string(e.Value))
 	}
-	if err != nil || more || !slices.Equal(got, want) {
-		t.Errorf("%s keeps %q for %s, %v, %v; want %q", in.Alias, got, by.Principal, more, err, want)
+	if err != nil || page.More || !slices.Equal(got, want) {
+		t.Errorf("%s keeps %q for %s, %v, %v; want %q", in.Alias, got, by.Principal, page.More, err, want)
 	}
 }
 
@@ -101,7 +106,17 @@ func TestWhatIsKeptIsTheOwners(t *testing.T) {
 	work := capabilities.Local("work")
 	in := keeper(t, r, local, "notes", nil)
 	keep(t, opened(t, r, local, in, "caller"), set("k", "mine"))
+	g := in.Grant
+	g.Rights.KV = mayKeep("space").KV
+	in, err := r.SetGrant(t.Context(), local, in.Alias, in.Revision, g, false)
+	if err != nil {
+		t.Fatal(err)
+	}
 	keep(t, opened(t, r, local, in, "space"), set("k", "ours"))
+	g.Rights.KV = mayKeep("caller").KV
+	if in, err = r.SetGrant(t.Context(), local, in.Alias, in.Revision, g, false); err != nil {
+		t.Fatal(err)
+	}
 	keep(t, opened(t, r, key, in, "caller"), set("k", "the key's"))
 	atWork := keeper(t, r, work, "notes", nil)
 	alias := keeper(t, r, local, "other", func(i *registry.Installation) { i.Name, i.Grant.Servlet = in.Name, in.Name; i.Seq++ })
@@ -129,14 +144,14 @@ func TestWhatIsKeptIsTheOwners(t *testing.T) {
 			t.Errorf("%q: %q, %v", k, v, err)
 		}
 	}
-	if _, err := r.KV(work, in, "caller"); !errors.Is(err, registry.ErrCaller) {
+	if _, err := r.KV(work, in, mayKeep("caller")); !errors.Is(err, registry.ErrCaller) {
 		t.Errorf("of another space: %v", err)
 	}
-	if _, err := r.KV(capabilities.Caller{}, in, "caller"); !errors.Is(err, registry.ErrCaller) {
+	if _, err := r.KV(capabilities.Caller{}, in, mayKeep("caller")); !errors.Is(err, registry.ErrCaller) {
 		t.Errorf("of nobody: %v", err)
 	}
 	for _, scope := range []string{"", "world", "Caller"} {
-		if _, err := r.KV(local, in, scope); err == nil {
+		if _, err := r.KV(local, in, mayKeep(scope)); err == nil {
 			t.Errorf("the scope %q", scope)
 		}
 	}
@@ -155,7 +170,7 @@ func TestConflicts(t *testing.T) {
 	}
 	list := func(prefix string, values bool) func(*registry.KV) error {
 		return func(kv *registry.KV) error {
-			_, _, err := kv.List(ctx, prefix, "", 1000, 1<<20, values)
+			_, err := kv.List(ctx, prefix, "", 1000, 1<<20, values)
 			return err
 		}
 	}
@@ -208,6 +223,78 @@ func TestConflicts(t *testing.T) {
 	}
 }
 
+// What a call has read is looked at again only as far as that is quick: who has read more is overtaken by every
+// change, and how much the host remembers for it has an end.
+func TestReadingMuch(t *testing.T) {
+	r := registrytest.Open(t)
+	ctx := t.Context()
+	in := keeper(t, r, local, "notes", nil)
+	large := bytes.Repeat([]byte{1}, registry.MaxKVValue)
+	if err := opened(t, r, local, in, "caller").Commit(ctx, []registry.KVChange{{Key: "a", Value: large}, {Key: "b", Value: large}}, 8<<20); err != nil {
+		t.Fatal(err)
+	}
+	few, many, same := opened(t, r, local, in, "caller"), opened(t, r, local, in, "caller"), opened(t, r, local, in, "caller")
+	for i := range 2001 {
+		if _, err := many.Get(ctx, fmt.Sprint("none", i)); !errors.Is(err, registry.ErrNotFound) {
+			t.Fatal(err)
+		}
+		if i == 0 {
+			continue
+		}
+		if _, err := few.Get(ctx, fmt.Sprint("none", i)); !errors.Is(err, registry.ErrNotFound) {
+			t.Fatal(err)
+		}
+	}
+	for range 6 { // again is not more
+		if _, err := same.Get(ctx, "a"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	keep(t, opened(t, r, local, in, "caller"), gone("b"))
+	wantError(t, many.Commit(ctx, []registry.KVChange{set("c", "")}, 8<<20), registry.ErrConflict)
+	wantError(t, few.Commit(ctx, []registry.KVChange{set("c", "")}, 8<<20), nil)
+	wantError(t, same.Commit(ctx, []registry.KVChange{set("c", "")}, 8<<20), nil)
+
+	kv := opened(t, r, local, in, "caller")
+	for i := range 2 * registry.MaxKVKeys {
+		if _, err := kv.Get(ctx, fmt.Sprint("none", i)); !errors.Is(err, registry.ErrNotFound) {
+			t.Fatal(i, err)
+		}
+	}
+	for range 2 {
+		_, err := kv.Get(ctx, "a")
+		wantError(t, err, registry.ErrKVReads)
+	}
+	_, err := kv.Get(ctx, "none0") // one that it has read
+	wantError(t, err, registry.ErrNotFound)
+}
+
+// Five values of a MiB are more than what is read again.
+func TestReadingLargeValues(t *testing.T) {
+	r := registrytest.Open(t)
+	ctx := t.Context()
+	in := keeper(t, r, local, "notes", nil)
+	var all []registry.KVChange
+	for i := range 5 {
+		all = append(all, registry.KVChange{Key: fmt.Sprint(i), Value: bytes.Repeat([]byte{1}, registry.MaxKVValue)})
+	}
+	if err := opened(t, r, local, in, "caller").Commit(ctx, all, 8<<20); err != nil {
+		t.Fatal(err)
+	}
+	for read, want := range map[int]error{3: nil, 5: registry.ErrConflict} {
+		kv := opened(t, r, local, in, "caller")
+		for i := range read {
+			if _, err := kv.Get(ctx, fmt.Sprint(i)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := opened(t, r, local, in, "caller").Commit(ctx, []registry.KVChange{set("other", fmt.Sprint(read))}, 8<<20); err != nil {
+			t.Fatal(err)
+		}
+		wantError(t, kv.Commit(ctx, []registry.KVChange{set("c", "")}, 8<<20), want)
+	}
+}
+
 func TestQuotaOfWhatIsKept(t *testing.T) {
 	r := registrytest.Open(t)
 	in := keeper(t, r, local, "notes", nil)
@@ -247,17 +334,17 @@ func TestTooManyKeys(t *testing.T) {
 	// Page by page, every key comes once and in order.
 	kv, after, n := opened(t, r, local, in, "caller"), "", 0
 	for {
-		page, more, err := kv.List(t.Context(), "k", after, 999, 0, false)
-		if err != nil || len(page) == 0 && n < registry.MaxKVKeys-1 {
+		page, err := kv.List(t.Context(), "k", after, 999, 0, false)
+		if err != nil || len(page.Entries) == 0 && n < registry.MaxKVKeys-1 {
 			t.Fatal(err)
 		}
-		for _, e := range page {
+		for _, e := range page.Entries {
 			if n++; e.Key != fmt.Sprintf("k%05d", n) {
 				t.Fatalf("key %d is %q", n, e.Key)
 			}
 			after = e.Key
 		}
-		if !more {
+		if !page.More {
 			break
 		}
 	}
@@ -277,11 +364,12 @@ func TestListOfLargeValuesEndsEarly(t *testing.T) {
 		t.Fatal(err)
 	}
 	kv := opened(t, r, local, in, "caller")
-	if page, more, err := kv.List(t.Context(), "", "", 1000, 1<<20, true); err != nil || len(page) != 1 || !more {
-		t.Errorf("with values: %d keys, %v, %v", len(page), more, err)
+	if page, err := kv.List(t.Context(), "", "", 1000, 1<<20, true); err != nil || len(page.Entries) != 1 || !page.More || page.Passed != 2*(1+registry.MaxKVValue) {
+		t.Errorf("with values: %d keys, %v, %d bytes, %v", len(page.Entries), page.More, page.Passed, err)
 	}
-	if page, more, err := kv.List(t.Context(), "", "2", 1000, 1<<20, false); err != nil || len(page) == 0 || len(page) > 4 || !more || page[0].Key != "3" {
-		t.Errorf("without: %d keys, %v, %v", len(page), more, err)
+	page, err := kv.List(t.Context(), "", "2", 1000, 1<<20, false)
+	if n := len(page.Entries); err != nil || n == 0 || n > 4 || !page.More || page.Entries[0].Key != "3" || page.Passed < n<<20 {
+		t.Errorf("without: %d keys, %v, %d bytes, %v", n, page.More, page.Passed, err)
 	}
 }
 
@@ -307,6 +395,31 @@ func TestCommitNeedsTheGrantAsItIs(t *testing.T) {
 			_, err := r.SetGrant(t.Context(), local, in.Alias, in.Revision, g, false)
 			return err
 		},
+		"a smaller quota": func(r *registry.Registry, in registry.Installation) error {
+			g := in.Grant
+			g.Rights.KV = &capabilities.KVRight{Scope: "caller"}
+			_, err := r.SetGrant(t.Context(), local, in.Alias, in.Revision, g, false)
+			return err
+		},
+		"another scope": func(r *registry.Registry, in registry.Installation) error {
+			g := in.Grant
+			g.Rights.KV = mayKeep("space").KV
+			_, err := r.SetGrant(t.Context(), local, in.Alias, in.Revision, g, false)
+			return err
+		},
+		"the tool is taken out": func(r *registry.Registry, in registry.Installation) error {
+			g := in.Grant
+			g.Rights.Tools = []string{"another"}
+			_, err := r.SetGrant(t.Context(), local, in.Alias, in.Revision, g, false)
+			return err
+		},
+		"the same again": func(r *registry.Registry, in registry.Installation) error {
+			if err := r.Remove(t.Context(), local, in.Alias, true); err != nil {
+				return err
+			}
+			keeper(t, r, local, in.Alias, func(i *registry.Installation) { i.Grant = in.Grant })
+			return nil
+		},
 		"another in its place": func(r *registry.Registry, in registry.Installation) error {
 			if err := r.Remove(t.Context(), local, in.Alias, true); err != nil {
 				return err
@@ -320,8 +433,13 @@ func TestCommitNeedsTheGrantAsItIs(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := registrytest.Open(t)
-			in := keeper(t, r, local, "notes", nil)
-			kv := opened(t, r, local, in, "caller")
+			in := keeper(t, r, local, "notes", func(i *registry.Installation) { i.Grant.Rights.Tools = []string{"act"} })
+			rights := mayKeep("caller")
+			rights.Tools = []string{"act"}
+			kv, err := r.KV(local, in, rights)
+			if err != nil {
+				t.Fatal(err)
+			}
 			if err := withdraw(r, in); err != nil {
 				t.Fatal(err)
 			}
@@ -438,7 +556,7 @@ func keepAndDie(home string, args []string) error {
 	if err != nil {
 		return err
 	}
-	kv, err := r.KV(local, in, "caller")
+	kv, err := r.KV(local, in, mayKeep("caller"))
 	if err != nil {
 		return err
 	}
