@@ -120,7 +120,7 @@ type store interface {
 	Configured(ctx context.Context, by capabilities.Caller, alias string) (in registry.Installation, values map[string]string, generation uint64, err error)
 	Secrets(ctx context.Context, by capabilities.Caller, alias string) ([]registry.Secret, error)
 	Secret(ctx context.Context, by capabilities.Caller, in registry.Installation, key string) (capabilities.SecretValue, error)
-	KV(by capabilities.Caller, in registry.Installation, scope string) (*registry.KV, error)
+	KV(by capabilities.Caller, in registry.Installation, rights capabilities.Rights) (*registry.KV, error)
 	Record(ctx context.Context, e registry.Entry, durable bool) error
 	Generation() uint64
 	Watch(ctx context.Context, changed func(generation uint64))

@@ -27,9 +27,9 @@ func (k keeper) Get(ctx context.Context, key string) ([]byte, error) {
 
 // List implements guard.Keeper.
 func (k keeper) List(ctx context.Context, prefix, after string, count, bytes int, values bool) (guard.KeptPage, error) {
-	entries, more, err := k.kv.List(ctx, prefix, after, count, bytes, values)
-	page := guard.KeptPage{More: more}
-	for _, e := range entries {
+	all, err := k.kv.List(ctx, prefix, after, count, bytes, values)
+	page := guard.KeptPage{More: all.More, Passed: all.Passed}
+	for _, e := range all.Entries {
 		page.Keys = append(page.Keys, e.Key)
 		if values {
 			page.Values = append(page.Values, e.Value)
@@ -59,6 +59,8 @@ func keptError(err error) error {
 		return guard.ErrNoKey
 	case errors.Is(err, registry.ErrConflict):
 		return guard.ErrOutdated
+	case errors.Is(err, registry.ErrKVReads):
+		return guard.ErrManyRead
 	case errors.Is(err, registry.ErrKVQuota):
 		return guard.ErrKeepFull
 	case errors.Is(err, registry.ErrKVWithdrew):
@@ -69,11 +71,10 @@ func keptError(err error) error {
 
 // keeps is what the call may keep data in; nil: it has no right to any.
 func (c *call) keeps() (guard.Keeper, error) {
-	right := c.policy.Rights.KV
-	if right == nil {
+	if c.policy.Rights.KV == nil {
 		return nil, nil
 	}
-	kv, err := c.host.store.KV(c.by, c.in, right.Scope)
+	kv, err := c.host.store.KV(c.by, c.in, c.policy.Rights)
 	if err != nil {
 		return nil, err
 	}
