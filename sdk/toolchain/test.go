@@ -100,6 +100,9 @@ func Test(ctx context.Context, o TestOptions) (report TestReport, err error) {
 			report.Written = append(report.Written, f.exchangesName())
 		}
 	}
+	if len(report.Calls) == 0 && o.Hostile == 0 {
+		return report, fmt.Errorf("%w: no call has a \"FILE: NAME\" that %s matches", ErrDeclaration, capabilities.Printable(o.Run.String(), 100))
+	}
 	for _, f := range files {
 		if err := f.write(o.Dir); err != nil {
 			return report, err

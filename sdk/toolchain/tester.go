@@ -128,8 +128,11 @@ func (t tester) perform(ctx context.Context, tool string, arguments json.RawMess
 		a.Logs = append(a.Logs, line.Text)
 	}
 	a.Output, a.Denied = out.Output, g.denied()
-	if out.Fault != nil {
+	switch what := t.judge(tool, out); {
+	case out.Fault != nil:
 		a.Fault = out.Fault.Text
+	case what != "": // a host would not pass it on
+		a.Fault = "The tool's answer was refused: " + what
 	}
 	a.Folders, err = g.held()
 	return a, err

@@ -77,7 +77,7 @@ func (t tester) hostile(ctx context.Context) (reports []HostileReport, err error
 			if err != nil {
 				return reports, err
 			}
-			if what == "" && in.Forbidden && r.Answered+r.Refused > 0 && t.inputs[tool.Name].Check(in.Arguments) == nil {
+			if what == "" && in.Forbidden && t.inputs[tool.Name].Check(in.Arguments) == nil {
 				what = "the schema seems to forbid it, and the host lets it through"
 			}
 			if what == "" {

@@ -33,7 +33,7 @@ func TestInputsMeetTheSchema(t *testing.T) {
 				t.Fatal(err)
 			}
 			passed, refused := 0, 0
-			for _, in := range hostile.Inputs([]byte(raw), hostile.Hints{Folders: []string{"/docs"}, Files: []string{"a.txt"}}, 300, 1) {
+			for _, in := range hostile.Inputs([]byte(raw), hostile.Hints{Folders: []string{"/docs"}, Files: []string{"a.txt"}}, 150, 1) {
 				err := s.Check(in.Arguments)
 				if err == nil {
 					passed++
@@ -55,7 +55,7 @@ func TestInputsMeetTheSchema(t *testing.T) {
 func TestInputsHaveTheEdges(t *testing.T) {
 	all := func(name string) string {
 		var b strings.Builder
-		for _, in := range hostile.Inputs([]byte(schemas[name]), hostile.Hints{Folders: []string{"/docs"}}, 2000, 1) {
+		for _, in := range hostile.Inputs([]byte(schemas[name]), hostile.Hints{Folders: []string{"/docs"}}, 400, 1) {
 			fmt.Fprintf(&b, "%s\n", in.Arguments)
 		}
 		return b.String()
