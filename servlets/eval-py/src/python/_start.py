@@ -81,6 +81,12 @@ def no_files(file, *args, **kwargs):
     raise PermissionError(f"open: this tool runs Python without files and a network: {file!r}")
 
 
+def seed(self, a=None, version=2, *, plain=random.Random.seed):
+    """Seeds a generator, with the host's randomness unless a value is given: the interpreter's own would be
+    that of the capture, the same in every call."""
+    plain(self, int.from_bytes(_writ.urandom(32), "big") if a is None else a, version)
+
+
 def prepare():
     """Runs once, before the interpreter is captured. What is imported by now is there at once in a call; the
     rest is imported by the code that asks for it, since the work of a capture is bounded."""
@@ -93,6 +99,8 @@ def prepare():
     sys.argv[:] = [""]
     import collections, datetime, functools, itertools, json, math, re, string, textwrap
     explain(ValueError("warm"), "")
+    random.Random.seed = seed
+    random.seed = random._inst.seed
     random.seed(0)  # begin gives every call a seed of its own
 
 
