@@ -61,6 +61,7 @@ func develop(t *testing.T, network guard.Network, args ...string) (c *client.Cli
 	if err != nil {
 		t.Fatalf("%v\n%s", err, said.all())
 	}
+	said.await(t, 0, "built ") // a server does not keep its client waiting for long
 	return c, said, func() string {
 		t.Helper()
 		if err := c.Close(); err != nil {

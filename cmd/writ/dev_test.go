@@ -167,6 +167,7 @@ func TestDevFollowsTheSource(t *testing.T) {
 					t.Fatalf("got %q, %v, want %q\n%s", got.Text, err, want, said.all())
 				}
 			}
+			said.await(t, 0, "built ") // a server does not keep its client waiting for long
 			is("one")
 			at := said.await(t, 0, "greeter_say ok")
 			said.await(t, at, "  rung ")
@@ -229,6 +230,7 @@ server.registerTool("read", { description: "Reads" }, () => {
 	if c, err = client.Stdio(ctx, cmd); err != nil {
 		t.Fatal(err)
 	}
+	said.await(t, 0, "built ")
 	if got, err := c.Call(ctx, "greeter_read", nil); err != nil || got.Text != "water the plants\n" {
 		t.Errorf("%v, %v\n%s", got, err, said.all())
 	}
@@ -332,7 +334,7 @@ func TestDevNamesTheFunctionOfGo(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, said.all())
 	}
-	at := 0
+	at := said.await(t, 0, "built ")
 	for how, place := range map[string]string{"panic": "\n  at main.go:80\n", "spin": "\n  in crash, which begins at main.go:75\n"} {
 		got, err := c.Call(t.Context(), "weather_crash", map[string]any{"how": how})
 		if err != nil || !got.IsError || strings.Contains(string(got.Raw), ".go") {
@@ -408,7 +410,7 @@ add("bug", async () => {
 	if err != nil {
 		t.Fatal(err)
 	}
-	at := 0
+	at := said.await(t, 0, "built ")
 	for _, one := range []struct{ tool, text, place string }{
 		{"spin", "did not answer within 200ms", "\n  at lib/spin.ts:3:"},
 		{"plain", "the text is empty", "\n  at main.ts:6:"},
