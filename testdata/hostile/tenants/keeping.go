@@ -103,7 +103,7 @@ func disguisedInVain(h *target.Home, change func(*registry.Installation)) error 
 		return err
 	}
 	change(&in)
-	kv, err := h.Registry.KV(target.Client(mine), in, capabilities.ScopeCaller)
+	kv, err := h.Registry.KV(target.Client(mine), in, in.Grant.Rights)
 	if err != nil {
 		return err
 	}
@@ -120,7 +120,7 @@ func notes(h *target.Home, alias string) (func() *registry.KV, error) {
 	}
 	in, err := h.Registry.Lookup(context.Background(), target.Client(mine), alias)
 	return func() *registry.KV {
-		kv, err := h.Registry.KV(target.Client(mine), in, capabilities.ScopeCaller)
+		kv, err := h.Registry.KV(target.Client(mine), in, in.Grant.Rights)
 		if err != nil {
 			panic(err)
 		}
