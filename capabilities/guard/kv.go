@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"maps"
@@ -55,6 +56,8 @@ var (
 	ErrKeepFull  = errors.New("more than what may be kept")
 	ErrManyRead  = errors.New("one call reads at most 20,000 keys")
 	ErrWithdrawn = errors.New("the right to keep data was taken back")
+	// ErrManyEffects is a commit of a call that did more than is recorded of one.
+	ErrManyEffects = errors.New("more effects than are recorded of one call")
 )
 
 // The limits of one call.
@@ -63,6 +66,7 @@ const (
 	maxKeptRead    = 64 << 20 // bytes of keys and values that a call reads, again and again too
 	maxKeptPages   = 1_000    // pages of lists
 	maxKeptSets    = 64 << 20 // bytes that a call sets, again and again too
+	maxKeyRecorded = 256      // bytes of a key in the audit
 	ruleNoKV       = "keeping data is not granted"
 	ruleKVReadOnly = "changing what is kept is not granted"
 	ownData        = "what it keeps" // what all reading is recorded as: a servlet reads nobody else's
@@ -143,7 +147,7 @@ func (g *Guard) mayKeep(ctx context.Context, req effect.KVRequest) *effect.Error
 	case refusal != "":
 		err = g.decide(ctx, capabilities.KindKV, string(req.Op), cmp.Or(req.Key, req.Prefix, ownData), refusal)
 	case writes:
-		err = g.decideOnce(ctx, capabilities.KindKV, string(req.Op), req.Key)
+		err = g.decideOnce(ctx, capabilities.KindKV, string(req.Op), recordedKey(req.Key))
 	default:
 		err = g.decideOnce(ctx, capabilities.KindKV, "read", ownData)
 	}
@@ -158,6 +162,18 @@ func (g *Guard) mayKeep(ctx context.Context, req effect.KVRequest) *effect.Error
 		return denied(refusal)
 	}
 	return cancelled() // the call has ended meanwhile
+}
+
+// recordedKey is what the audit says of a key that is written. Of a long one it has the beginning and a sum
+// that tells it from others: a call may change as many keys as a servlet keeps, however long they are.
+func recordedKey(key string) string {
+	if len(key) <= maxKeyRecorded {
+		if shown := capabilities.Printable(key, 6*len(key)); len(shown) <= maxKeyRecorded {
+			return shown
+		}
+	}
+	sum := sha256.Sum256([]byte(key))
+	return fmt.Sprintf("%s (%d bytes, SHA-256 %x)", capabilities.Printable(key, 48), len(key), sum[:8])
 }
 
 func validKV(req effect.KVRequest) bool {
@@ -335,7 +351,7 @@ func (g *Guard) Outdated() bool {
 }
 
 // Commit keeps what the call wrote. It is called once, when the call has succeeded, and never when it has
-// not: ErrOutdated, ErrKeepFull, ErrWithdrawn, or another error, and nothing is kept.
+// not: ErrOutdated, ErrKeepFull, ErrManyEffects, ErrWithdrawn, or another error, and nothing is kept.
 func (g *Guard) Commit(ctx context.Context) error {
 	k := &g.kept
 	k.mu.Lock()
@@ -352,6 +368,9 @@ func (g *Guard) Commit(ctx context.Context) error {
 		refusal = ruleNoKV
 	}
 	if err := g.decide(ctx, capabilities.KindKV, "commit", fmt.Sprintf("%d keys", len(k.changes)), refusal); err != nil {
+		if errors.Is(err, errTooMany) {
+			return ErrManyEffects
+		}
 		return fmt.Errorf("keeping what a call wrote: %w", err)
 	}
 	changes := make([]KeptChange, 0, len(k.changes))

@@ -61,6 +61,7 @@ func (s *shelf) List(_ context.Context, prefix, after string, count, bytes int, 
 			break
 		}
 		page.Keys = append(page.Keys, key)
+		page.Passed += len(key) + len(s.kept[key])
 		if values {
 			page.Values = append(page.Values, s.kept[key])
 		}
@@ -265,6 +266,40 @@ func TestCommitThatCannotBeRecorded(t *testing.T) {
 	}
 }
 
+// As many keys as a servlet keeps can be written, however long they are and whatever they are made of; who does
+// more than is recorded keeps nothing, and that is no failure of the host's.
+func TestWritingManyLongKeys(t *testing.T) {
+	large := func(cfg *guard.Config) { cfg.Policy.Rights.KV.QuotaKB = 8 << 10 }
+	keys := func(do func(key string)) {
+		for i := range 10_000 {
+			do(fmt.Sprintf("%s%04d", strings.Repeat("\x00", effect.MaxKVKey-4), i))
+		}
+	}
+	s := &shelf{}
+	g, rec := keeping(t, s, large)
+	keys(func(key string) {
+		if _, code := do(g, effect.KVSet, key, ""); code != effect.OK {
+			t.Fatalf("code %d", code)
+		}
+	})
+	if err := g.Commit(t.Context()); err != nil || len(s.kept) != 10_000 {
+		t.Errorf("%d keys, %v", len(s.kept), err)
+	}
+	if len(rec.events) != 10_001 || rec.events[0].Target == rec.events[1].Target {
+		t.Errorf("%d events, the first of %s", len(rec.events), rec.events[0].Target)
+	}
+	s = &shelf{}
+	g, _ = keeping(t, s, large)
+	last := effect.OK
+	keys(func(key string) {
+		do(g, effect.KVSet, key, "")
+		_, last = do(g, effect.KVDelete, key, "")
+	})
+	if err := g.Commit(t.Context()); last != effect.Limit || !errors.Is(err, guard.ErrManyEffects) || s.committed > 0 {
+		t.Errorf("code %d, %v, %d commits", last, err, s.committed)
+	}
+}
+
 func TestQuotaCountsWhatTheCallWrote(t *testing.T) {
 	s := &shelf{kept: map[string][]byte{"old": make([]byte, 500)}}
 	g, _ := keeping(t, s, nil)
@@ -388,8 +423,32 @@ func TestReadingAllTheTimeEnds(t *testing.T) {
 			break
 		}
 	}
-	if reads != 64 {
+	if reads != 63 { // keys count too
 		t.Errorf("%d MiB were read", reads)
+	}
+	g, _ = keeping(t, &shelf{failing: guard.ErrManyRead}, nil)
+	if _, code := do(g, effect.KVGet, "a", ""); code != effect.Limit {
+		t.Errorf("one key more than may be read: code %d", code)
+	}
+	// Keys that are not there, and values that a list leaves out, are work all the same.
+	long := strings.Repeat("k", effect.MaxKVKey)
+	g, _ = keeping(t, &shelf{}, nil)
+	for reads = 0; reads < 1<<18; reads++ {
+		if _, code := do(g, effect.KVGet, long, ""); code == effect.Limit {
+			break
+		}
+	}
+	if reads != 1<<17 {
+		t.Errorf("%d keys that are not there were read", reads)
+	}
+	g, _ = keeping(t, s, nil)
+	for reads = 0; reads < 100; reads++ {
+		if _, err := g.Keep(t.Context(), effect.KVRequest{Op: effect.KVList}); err != nil {
+			break
+		}
+	}
+	if reads != 63 {
+		t.Errorf("%d lists passed over a MiB each", reads)
 	}
 	g, _ = keeping(t, &shelf{}, nil)
 	lists := 0
