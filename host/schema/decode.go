@@ -13,17 +13,22 @@ var errUnreadable = errors.New("JSON: cannot be read")
 // written. It is a fraction of the work of a reader that has to find out whether it is.
 func decode(compact []byte) (any, error) {
 	d := decoder{data: compact}
-	v := d.value()
-	if d.failed || d.at != len(compact) {
-		return nil, errUnreadable
-	}
-	return v, nil
+	return d.all()
 }
 
 type decoder struct {
-	data   []byte
-	at     int
-	failed bool // it was not what it was said to be
+	data    []byte
+	at      int
+	failed  bool // it was not what it was said to be
+	unusual bool // a number has a point, an exponent or is -0
+}
+
+func (d *decoder) all() (any, error) {
+	v := d.value()
+	if d.failed || d.at != len(d.data) {
+		return nil, errUnreadable
+	}
+	return v, nil
 }
 
 // peek is the next byte; 0: there is none.
@@ -58,8 +63,10 @@ func (d *decoder) value() any {
 		}
 		from := d.at
 		for c = d.peek(); c == '-' || c == '+' || c == '.' || c == 'e' || c == 'E' || c >= '0' && c <= '9'; c = d.peek() {
+			d.unusual = d.unusual || c == '.' || c == 'e' || c == 'E'
 			d.at++
 		}
+		d.unusual = d.unusual || string(d.data[from:d.at]) == "-0"
 		return json.Number(d.data[from:d.at])
 	}
 }

@@ -64,6 +64,7 @@ const (
 type Schema struct {
 	compiled *jsonschema.Schema
 	form     *form  // what compiled says, where it is plain
+	root     *node  // what compiled was made of, to find integers
 	document any    // what compiled was made of, to explain errors
 	subject  string // how errors call the instance: "arguments", "structuredContent"
 	limits   limits
@@ -135,7 +136,7 @@ func compile(raw []byte, p profile) (s *Schema, err error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Schema{compiled: compiled, form: forms{}.of(tree.root), document: doc, subject: p.subject, limits: bound}, nil
+	return &Schema{compiled: compiled, form: forms{}.of(tree.root), root: tree.root, document: doc, subject: p.subject, limits: bound}, nil
 }
 
 // Check returns nil or an error of one line that names the argument ("arguments.path: ...") and
@@ -147,7 +148,8 @@ func (s *Schema) Check(instance []byte) error {
 }
 
 // Read is Check, and returns what was checked: instance without insignificant space, as
-// strictjson.Compact writes it.
+// strictjson.Compact writes it. In arguments whole numbers of up to 20 digits are written as integers where
+// the schema says integer: 2.0 is 2.
 func (s *Schema) Read(instance []byte) (compact []byte, err error) {
 	defer func() {
 		if recover() != nil {
@@ -163,18 +165,25 @@ func (s *Schema) Read(instance []byte) (compact []byte, err error) {
 	if compact, err = strictjson.Compact(instance); err != nil {
 		return nil, fmt.Errorf("%s: %w", s.subject, err)
 	}
-	value, err := decode(compact)
+	reader := decoder{data: compact}
+	value, err := reader.all()
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", s.subject, err)
 	}
 	if err := inspect(value, s.subject, s.limits); err != nil {
 		return nil, err
 	}
-	if s.form.fits(value) {
+	if !s.form.fits(value) {
+		if err := s.explain(s.compiled.Validate(value), value); err != nil {
+			return nil, err
+		}
+	}
+	if !reader.unusual || !s.limits.input {
 		return compact, nil
 	}
-	if err := s.explain(s.compiled.Validate(value), value); err != nil {
-		return nil, err
+	// Written out they may be longer, and what a guest is given has the same limit as what came.
+	if compact = s.integers(compact); len(compact) > s.limits.bytes {
+		return nil, fmt.Errorf("%s: %d bytes with integers written out; at most %d are allowed here", s.subject, len(compact), s.limits.bytes)
 	}
 	return compact, nil
 }
