@@ -180,3 +180,17 @@ func Encoded(detail any) (raw []byte, isPlain bool, err error) {
 	raw, err = encoded(detail)
 	return raw, isPlain, err
 }
+
+// Accept reads what a guest of an ABI wrote for a tool whose result may have so many KiB.
+func Accept(abi string, kb int, output string) (raw []byte, limit Limit, err error) {
+	c := &call{
+		host: &Host{}, signed: &tool{}, policy: capabilities.Policy{Limits: capabilities.Limits{ResultKB: kb}},
+		loaded: &loaded{servlet: &servlet{manifest: capabilities.Manifest{Module: capabilities.Module{ABI: abi}}}},
+	}
+	raw, err = c.accept([]byte(output))
+	var no *refusal
+	if errors.As(err, &no) {
+		limit = no.limit
+	}
+	return raw, limit, err
+}

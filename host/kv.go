@@ -11,6 +11,8 @@ import (
 
 	"github.com/writ-run/writ/capabilities"
 	"github.com/writ-run/writ/capabilities/guard"
+	"github.com/writ-run/writ/host/deadline"
+	"github.com/writ-run/writ/host/sandbox"
 	"github.com/writ-run/writ/registry"
 )
 
@@ -120,6 +122,10 @@ func (r *repeats) take(ctx context.Context, key string) (release func()) {
 	}
 }
 
+// maxRepeated is how many bytes of effects all runs of a call together leave in the audit, before it is not run
+// once more.
+const maxRepeated = 4 << 20
+
 // attempts runs the guest until what it has read is still so when it ends, as far as running it again
 // changes nothing: a call that could have told or changed something else is not run twice.
 func (c *call) attempts(ctx, parent context.Context, until time.Time) (json.RawMessage, error) {
@@ -130,27 +136,45 @@ func (c *call) attempts(ctx, parent context.Context, until time.Time) (json.RawM
 			return result, err
 		}
 		pause := time.Duration(rand.Int64N(int64(wait)) + 1)
-		if attempt == maxAttempts || !repeatable(c.policy.Rights) || time.Until(until) < pause {
+		switch {
+		case ctx.Err() != nil:
+			return nil, c.stopped(ctx, parent)
+		case attempt == maxAttempts, !repeatable(c.policy.Rights), time.Until(until) < pause, c.recorder.bytes > maxRepeated:
 			return nil, c.conflict(attempt)
 		}
 		c.host.metrics.KVConflict()
+		// The tool's time goes on: what an attempt takes is not taken for reading its answer.
+		c.watch.Begin(deadline.Phase{Name: phaseTool, Time: time.Until(until), EndsItself: true})
 		if attempt == 1 {
 			turn, stop := context.WithDeadline(ctx, until)
 			release := c.host.repeats.take(turn, c.caller()+"/"+c.alias)
 			stop()
-			if release == nil {
+			switch {
+			case release != nil:
+				defer release()
+			case ctx.Err() != nil:
+				return nil, c.stopped(ctx, parent)
+			default:
 				return nil, c.conflict(attempt)
 			}
-			defer release()
 		}
 		timer := time.NewTimer(pause)
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
+			return nil, c.stopped(ctx, parent)
 		}
 		wait = min(2*wait, 64*time.Millisecond)
 	}
+}
+
+// stopped is a call that was ended from outside while no guest of it ran.
+func (c *call) stopped(ctx, parent context.Context) error {
+	if err := c.interrupted(ctx, parent, &sandbox.Fault{Kind: sandbox.FaultCancelled}); err != nil {
+		return err
+	}
+	return ctx.Err()
 }
 
 // repeatable says that a call with these rights leaves no trace but by what it keeps.
@@ -167,27 +191,53 @@ func repeatable(r capabilities.Rights) bool {
 }
 
 // commit keeps what a call wrote that has succeeded, before anybody hears of it.
-func (c *call) commit(ctx context.Context) error {
+func (c *call) commit(ctx, parent context.Context) error {
 	err := c.warden.Commit(ctx)
 	switch {
 	case err == nil:
 		return nil
+	case ctx.Err() != nil:
+		return c.stopped(ctx, parent)
 	case errors.Is(err, guard.ErrOutdated):
 		return err
 	case errors.Is(err, guard.ErrKeepFull):
-		return refuseAt(LimitKVQuota, StatusTool, fmt.Sprintf("The tool wanted to keep more than the %d KB or %d keys that it may keep, so nothing of this call was kept.",
-			c.policy.Rights.KV.QuotaKB, registry.MaxKVKeys), "kv quota")
+		return refuseAt(LimitKVQuota, StatusTool, fmt.Sprintf("The tool wanted to keep more than the %d KB or %d keys that it may keep, so nothing of this call was kept.%s",
+			c.policy.Rights.KV.QuotaKB, registry.MaxKVKeys, c.besides()), "kv quota")
+	case errors.Is(err, guard.ErrManyEffects):
+		return refuse(StatusTool, "The tool did more than is recorded of one call, so nothing of this call was kept."+c.besides()+" "+c.reference(), "kv commit: too many effects")
 	case errors.Is(err, guard.ErrWithdrawn):
-		return c.revoked()
-	case ctx.Err() != nil:
-		return ctx.Err()
+		return c.withdrawn(ctx)
 	}
 	c.host.log.Error("keeping what a call wrote", "call", c.id, "error", err)
-	return refuse(StatusHost, "Writ could not keep what the tool wrote, so nothing of this call was kept. "+c.reference(), "kv commit")
+	return refuse(StatusHost, "Writ could not keep what the tool wrote, so nothing of this call was kept."+c.besides()+" "+c.reference(), "kv commit")
+}
+
+// withdrawn is a call whose installation is not the one any more that it began with, before anybody was told.
+func (c *call) withdrawn(ctx context.Context) error {
+	now, err := c.host.store.Lookup(ctx, c.by, c.alias)
+	if err == nil {
+		err = stillGranted(c.in, now, c.policy)
+	}
+	if err == nil || errors.Is(err, errReplaced) { // without an error it was removed, and is there again
+		return c.replaced()
+	}
+	return c.revoked()
+}
+
+// besides says what a call may have done that does not end with it. Who reads that nothing was kept would
+// else do it again: pay twice, send twice.
+func (c *call) besides() string {
+	if repeatable(c.policy.Rights) {
+		return ""
+	}
+	return " What it sent or wrote besides was done: check before you call it again."
 }
 
 // conflict is a call that others were always faster than.
 func (c *call) conflict(attempts int) *refusal {
+	if !repeatable(c.policy.Rights) {
+		return refuseAt(LimitKVConflict, StatusTool, "Other calls changed what this one had read, so nothing that it wanted to keep was kept."+c.besides(), "kv conflict")
+	}
 	return refuseAt(LimitKVConflict, StatusTool, fmt.Sprintf(
 		"The call was not done: other calls changed what it had read, %d times in a row, so nothing of it was kept. Call it again.", attempts), "kv conflict")
 }

@@ -238,7 +238,7 @@ func TestOvertakenCallThatCouldDoMoreIsAnError(t *testing.T) {
 	for _, end := range []string{"", "error", "fail", "panic"} {
 		t.Run(end, func(t *testing.T) {
 			h, a := overtaken(t, capabilities.ModeFull, end)
-			const want = "The call was not done: other calls changed what it had read, 1 times in a row, so nothing of it was kept. Call it again."
+			const want = "Other calls changed what this one had read, so nothing that it wanted to keep was kept. What it sent or wrote besides was done: check before you call it again."
 			if a.Status != host.StatusTool || a.Limit != host.LimitKVConflict || text(t, a) != want {
 				t.Errorf("%s %s: %s", a.Status, a.Limit, a.Result)
 			}

@@ -39,6 +39,7 @@ func (c *call) attempt(ctx, parent context.Context, until time.Time) (json.RawMe
 		return nil, err
 	}
 	defer c.shut()
+	c.done.Cleaned = 0
 	input, err := c.input()
 	if err != nil {
 		return nil, err
@@ -51,7 +52,7 @@ func (c *call) attempt(ctx, parent context.Context, until time.Time) (json.RawMe
 		},
 	})
 	c.watch.Begin(deadline.Phase{Name: phaseAnswer, Time: c.host.times.Tool, EndsItself: true})
-	c.done.Fuel = out.Fuel
+	c.done.Fuel += out.Fuel // of all attempts
 	c.keepLogs(out)
 	c.keepOutcome(out)
 	if err := c.interrupted(ctx, parent, out.Fault); err != nil {
@@ -65,7 +66,7 @@ func (c *call) attempt(ctx, parent context.Context, until time.Time) (json.RawMe
 	}
 	result, err := c.read(parent, out.Output)
 	if err == nil && c.done.Status == StatusOK {
-		err = c.commit(ctx)
+		err = c.commit(ctx, parent)
 	}
 	if err == nil && c.req.Take != nil && len(result) >= weighty {
 		c.req.Take(parent, len(result))
@@ -255,6 +256,7 @@ func (c *call) progress() func(done, total float64, text string) {
 		return nil
 	}
 	if c.reports != nil { // it runs again
+		c.reports.again()
 		return c.reports.put
 	}
 	c.reports = newReports(func(done, total float64, text string) {

@@ -29,9 +29,13 @@ type recorder struct {
 	call  string
 	keeps bool          // what it records
 	seen  []guard.Event // what was kept
+	bytes int           // of the decisions that were recorded, about
 }
 
 var _ guard.Recorder = (*recorder)(nil)
+
+// eventBytes is about what a decision takes in the audit beside its texts.
+const eventBytes = 128
 
 // Record keeps one decision of the guard. What reaches anything outside is on disk before it happens,
 // so that after a crash the audit never knows less than the world; reads are batched, as their loss
@@ -40,6 +44,7 @@ func (r *recorder) Record(ctx context.Context, e guard.Event) error {
 	if r.keeps {
 		r.seen = append(r.seen, e)
 	}
+	r.bytes += eventBytes + len(e.Target) + len(e.Reason)
 	return r.write(ctx, eventEffect, e, e.Decision == "allow" && changesSomething(e))
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/writ-run/writ/capabilities"
 	"github.com/writ-run/writ/capabilities/strictjson"
+	"github.com/writ-run/writ/host/sandbox"
 	"github.com/writ-run/writ/host/sandbox/extism"
 )
 
@@ -27,7 +28,11 @@ const metaCleaned = "run.writ/cleaned"
 // accept turns what a guest wrote into a result. It stays the guest's own JSON, byte for byte, unless
 // something had to be dropped from its texts.
 func (c *call) accept(output []byte) (json.RawMessage, error) {
-	r, err := readResult(c.translated(output))
+	output, err := c.translated(output)
+	if err != nil {
+		return nil, err
+	}
+	r, err := readResult(output)
 	if err == nil {
 		err = r.structure(c.signed)
 	}
@@ -45,12 +50,19 @@ func (c *call) accept(output []byte) (json.RawMessage, error) {
 }
 
 // translated is output in the form of this protocol's results, which plug-ins of others' hosts have not
-// always had. What is too deep or too large is left as it is, to be refused.
-func (c *call) translated(output []byte) []byte {
+// always had. What is too deep or too large is left as it is, to be refused. It is refused here when it became
+// larger than a result may be: the guest was held to that before.
+func (c *call) translated(output []byte) ([]byte, error) {
 	if c.loaded.manifest.Module.ABI != capabilities.ABIExtism || bounded(output) != nil {
-		return output
+		return output, nil
 	}
-	return extism.Result(output)
+	output = extism.Result(output)
+	if most := c.output(); len(output) > most {
+		return nil, c.fault(&sandbox.Fault{
+			Kind: sandbox.FaultLimit, Limit: sandbox.LimitOutput, Text: fmt.Sprintf("the result is larger than the %d KiB that are granted", most>>10),
+		})
+	}
+	return output, nil
 }
 
 // result is a CallToolResult that was checked.

@@ -12,6 +12,7 @@ import (
 	"github.com/writ-run/writ/capabilities/guard"
 	"github.com/writ-run/writ/capabilities/strictjson"
 	"github.com/writ-run/writ/host"
+	"github.com/writ-run/writ/host/sandbox"
 )
 
 var png = base64.StdEncoding.EncodeToString([]byte("\x89PNG\r\n\x1a\nrest"))
@@ -257,4 +258,18 @@ func FuzzMembersOf(f *testing.F) {
 			t.Errorf("%s has the items %s, want %s", compact, got, items)
 		}
 	})
+}
+
+// What is brought into form grows by it, and a guest is held to its bound all the same.
+func TestTranslatedResultKeepsItsBound(t *testing.T) {
+	block := `{"type":"resource","text":""}`
+	for n, want := range map[int]host.Limit{5: "", 30: sandbox.LimitOutput} {
+		output := `{"content":[` + block + strings.Repeat(","+block, n-1) + `]}`
+		if len(output) > 1024 {
+			t.Fatal("it is too large as it is")
+		}
+		if raw, limit, err := host.Accept(capabilities.ABIExtism, 1, output); limit != want || (err == nil) != (want == "") {
+			t.Errorf("%d blocks: %q, %v, %d bytes", n, limit, err, len(raw))
+		}
+	}
 }
