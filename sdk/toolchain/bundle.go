@@ -36,13 +36,16 @@ type Input struct {
 
 // scriptFolder is where a TypeScript servlet's source is.
 type scriptFolder struct {
-	dir   string // absolute
+	dir   string // absolute, without links
 	entry string // the first file, relative to dir
 	raw   string // what stands for tsconfig.json; "": the folder has its own
 }
 
 func openScriptFolder(dir, entry string) (scriptFolder, error) {
 	absolute, err := filepath.Abs(dir)
+	if err == nil {
+		absolute, err = filepath.EvalSymlinks(absolute) // as the bundler names files
+	}
 	if err != nil {
 		return scriptFolder{}, fmt.Errorf("building: %w", err)
 	}
@@ -86,6 +89,7 @@ func bundle(f scriptFolder, c capabilities.Capabilities) (bundled, error) {
 		return bundled{}, err
 	}
 	b.sources, err = f.sources(result.Metafile)
+	b.notes = append(b.notes, f.outsideNotes(b.sources)...)
 	return b, err
 }
 
@@ -120,7 +124,7 @@ func (f scriptFolder) options(modules sdkModules) api.BuildOptions {
 		Charset:   api.CharsetASCII,
 		Sourcemap: api.SourceMapExternal, SourcesContent: api.SourcesContentExclude,
 		LogLevel: api.LogLevelSilent,
-		Plugins:  []api.Plugin{modules.plugin(), refuseNode()},
+		Plugins:  []api.Plugin{modules.plugin(), refuseNode(), f.refuseOutside()},
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -47,12 +49,7 @@ func findCargo(ctx context.Context, dir string) (cargo, error) {
 		return cargo{}, fmt.Errorf("building: %w", err)
 	}
 	c := cargo{tool: tool, dir: dir}
-	for _, name := range append(kept, keptForRust...) {
-		if value, ok := os.LookupEnv(name); ok {
-			c.env = append(c.env, name+"="+value)
-		}
-	}
-	c.env = append(c.env, "CARGO_TERM_COLOR=never", "CARGO_TERM_PROGRESS_WHEN=never", "CARGO_INCREMENTAL=0", "CARGO_NET_OFFLINE=true",
+	c.env = append(environ(slices.Concat(kept, keptForRust)), "CARGO_TERM_COLOR=never", "CARGO_TERM_PROGRESS_WHEN=never", "CARGO_INCREMENTAL=0", "CARGO_NET_OFFLINE=true",
 		"RUSTUP_AUTO_INSTALL=0",
 		"CARGO_PROFILE_RELEASE_STRIP=debuginfo", // the names of functions say whose code it is, and are dropped afterwards
 		"CARGO_ENCODED_RUSTFLAGS="+strings.Join(c.samePaths(), "\x1f"))
@@ -84,6 +81,7 @@ func (c cargo) command(ctx context.Context, tool string, args ...string) *exec.C
 	cmd := exec.CommandContext(ctx, tool, args...)
 	cmd.Dir = c.dir
 	cmd.Env = c.env
+	endTogether(cmd)
 	cmd.WaitDelay = 5 * time.Second // a compiler that cargo started may hold the output open
 	return cmd
 }
@@ -123,6 +121,12 @@ func (c cargo) run(ctx context.Context, args ...string) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
+// What cargo itself says, and no source that the compiler quotes: that stands behind a line's number and a bar.
+var (
+	saysLocked  = regexp.MustCompile(`(?m)^error: [^|=]*lock file[^|=]*--locked was passed`)
+	saysOffline = regexp.MustCompile(`(?m)^(?:error: |As a reminder, |note: | +)[^|=\n]*(?:--offline was specified|\(--offline\)|offline mode \(via)`)
+)
+
 // explain keeps what the compiler said as it is, line by line, but for characters that a terminal would obey
 // and for what only says how far it was.
 func (c cargo) explain(ctx context.Context, err error, said string) error {
@@ -144,9 +148,9 @@ func (c cargo) explain(ctx context.Context, err error, said string) error {
 		}
 	}
 	switch {
-	case strings.Contains(said, "--locked"):
-		lines = []string{"Cargo.lock does not fit Cargo.toml, and a build keeps to it: run \"cargo fetch\" in the source folder once"}
-	case strings.Contains(said, "offline"):
+	case saysLocked.MatchString(said):
+		lines = append(lines, "Cargo.lock does not fit Cargo.toml, and a build keeps to it: run \"cargo fetch\" in the source folder once")
+	case saysOffline.MatchString(said):
 		lines = append(lines, "a build uses no network: run \"cargo fetch\" in the source folder once")
 	}
 	return &compilerError{strings.TrimSpace(strings.Join(lines, "\n"))}

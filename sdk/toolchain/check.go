@@ -107,9 +107,10 @@ var placed = regexp.MustCompile(`^(?:vet: )?(.+?)(?::(\d+)(?::\d+)?|\((\d+),\d+\
 func (r *CheckReport) add(dir string, err error) { r.addLines(dir, err.Error()) }
 
 func (r *CheckReport) addLines(dir, text string) {
+	from := len(r.Remarks)
 	for line := range strings.Lines(text) {
 		line = strings.TrimRight(line, "\r\n")
-		if strings.TrimSpace(line) == "" || strings.HasPrefix(line, "# ") {
+		if strings.TrimSpace(line) == "" || strings.HasPrefix(line, "# ") || r.Language == "rust" && r.addCargo(dir, line, from) {
 			continue
 		}
 		if n := len(r.Remarks); (line[0] == ' ' || line[0] == '\t') && n > 0 { // goes on with the one above

@@ -58,7 +58,10 @@ func (r *CheckReport) typeScript(ctx context.Context, dir string) error {
 		r.Unchecked = append(r.Unchecked, "types: "+oneLine(err))
 		return nil
 	}
-	return r.run(ctx, exec.CommandContext(ctx, program, "--noEmit", "--pretty", "false", "-p", "tsconfig.json"), dir, "types ("+name+")")
+	cmd := exec.CommandContext(ctx, program, "--noEmit", "--pretty", "false", "-p", "tsconfig.json")
+	// The program may be the folder's own, from wherever that is: it sees no token that is in the environment.
+	cmd.Env = environ(kept)
+	return r.run(ctx, cmd, dir, "types ("+name+")")
 }
 
 func findTypeChecker(dir string) (program, name string) {

@@ -91,12 +91,17 @@ func findGo(ctx context.Context) (string, []string, error) {
 		"GOPROXY=off", "GOSUMDB=off", "GOVCS=*:off", // what is not in the module cache is not fetched
 		"GOMODCACHE=" + found.GOMODCACHE, "GOCACHE=" + found.GOCACHE,
 	}
-	for _, name := range kept {
+	return goTool, append(env, environ(kept)...), nil
+}
+
+// environ are those of the caller's variables that have one of these names.
+func environ(names []string) (env []string) {
+	for _, name := range names {
 		if value, ok := os.LookupEnv(name); ok {
 			env = append(env, name+"="+value)
 		}
 	}
-	return goTool, env, nil
+	return env
 }
 
 // compilerError is the compiler's own output, for the author to click on, or what it could not even begin with.

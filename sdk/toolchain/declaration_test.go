@@ -13,7 +13,6 @@ func TestDeclarationRefusals(t *testing.T) {
 		{"the same key twice", head + "name = \"y\"\n", "servlet.toml:3: Key 'name' has already been defined."},
 		{"an unknown key", head + "author = \"me\"\n", `servlet.toml:3: unknown name "author"`},
 		{"a key that only signing may set", head + "\nseq = 7\n", `servlet.toml:4: unknown name "seq"`},
-		{"tools, which come from the module", head + "[[tools]]\nname = \"x\"\n", `servlet.toml:3: unknown name "tools"`},
 		{"another case", "Name = \"x\"\n", `servlet.toml:1: unknown name "Name"`},
 		{"an unknown key deep inside", head + "[[capabilities.http]]\nid = \"a\"\n\n[[capabilities.http]]\nid = \"b\"\nmethod = [\"GET\"]\n", `servlet.toml:8: unknown name "method"`},
 		{"an unknown kind", head + "[capabilities]\nshell = true\n", `servlet.toml:4: unknown name "shell"`},

@@ -142,6 +142,20 @@ func TestEvalJSIsBounded(t *testing.T) {
 	if isError || len(texts) != 2 || len(texts[0]) > 101_000 || !strings.HasSuffix(texts[0], "characters more were left out]") || !strings.HasSuffix(texts[1], "xx\n[995000 characters more were left out]") {
 		t.Errorf("got %d texts, %d bytes, %.100q", len(texts), len(texts[0]), texts[len(texts)-1])
 	}
+	// What is escaped is six times as long, and an answer that is too long would be none.
+	for _, code := range []string{
+		"console.log('\\x01'.repeat(2e5)); throw '\\x01'.repeat(2e5)", "console.log('\\x01'.repeat(2e5)); '\\x01'.repeat(2e5)",
+		"throw new Error('\\x01'.repeat(2e5))", "console.log('x' + '😀'.repeat(6e4)); '😀'.repeat(6e4)",
+	} {
+		s, call = evalCall(t, code)
+		if texts, _ := textsOf(t, s.code.Run(t.Context(), call)); !strings.HasSuffix(texts[len(texts)-1], "characters more were left out]") {
+			t.Errorf("%s: got %.100q", code, texts)
+		}
+	}
+	s, call = evalCall(t, "for (let i = 0; i < 2e5; i++) console.log(''); 'end'")
+	if texts, _ := textsOf(t, s.code.Run(t.Context(), call)); len(texts) != 2 || len(texts[0]) > 101_000 || !strings.HasSuffix(texts[0], "\n[100000 characters more were left out]") {
+		t.Errorf("empty lines: %d texts, %d bytes", len(texts), len(texts[0]))
+	}
 	s, call = evalCall(t, "for (;;);")
 	call.Limits.Wall = 200 * time.Millisecond
 	if o := s.code.Run(t.Context(), call); o.Fault == nil || o.Fault.Kind != sandbox.FaultDeadline {

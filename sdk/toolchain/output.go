@@ -119,6 +119,11 @@ func openRegular(path string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
+	return onlyRegular(f, path)
+}
+
+// onlyRegular closes what is not a regular file.
+func onlyRegular(f *os.File, path string) (*os.File, error) {
 	info, err := f.Stat()
 	if err == nil && !info.Mode().IsRegular() {
 		err = &fs.PathError{Op: "open", Path: path, Err: errors.New("not a regular file")}
@@ -136,6 +141,23 @@ func readSource(path string, limit int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	return readOpen(f, path, limit)
+}
+
+// readInside reads a regular file of at most limit bytes that is below root: no link leads out of it.
+func readInside(root *os.Root, path string, limit int64) ([]byte, error) {
+	f, err := root.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err == nil {
+		f, err = onlyRegular(f, path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return readOpen(f, path, limit)
+}
+
+// readOpen reads and closes a file of at most limit bytes.
+func readOpen(f *os.File, path string, limit int64) ([]byte, error) {
 	defer f.Close()
 	raw, err := io.ReadAll(io.LimitReader(f, limit+1))
 	if err == nil && int64(len(raw)) > limit {

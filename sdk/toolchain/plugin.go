@@ -2,6 +2,8 @@ package toolchain
 
 import (
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 
 	"github.com/writ-run/writ/capabilities"
@@ -26,6 +28,18 @@ func readPlugin(dir string) (compiled, error) {
 		return compiled{}, &compilerError{path + " is a servlet already: install it, or ask its publisher for the plug-in"}
 	}
 	return compiled{module: module, abi: capabilities.ABIExtism}, nil
+}
+
+// apartFromPlugin refuses to write a servlet over the plug-in that it is made of, which may be the only one.
+func apartFromPlugin(output, dir string) error {
+	plugin, err := os.Stat(filepath.Join(dir, pluginFile))
+	if err != nil {
+		return nil // there is none
+	}
+	if info, err := os.Stat(output); err == nil && os.SameFile(info, plugin) {
+		return &outputError{output, "is the plug-in that the servlet is made of: choose another name", fs.ErrExist}
+	}
+	return nil
 }
 
 // checkTools refuses tools that are declared for anything but a plug-in: what a plug-in says of its tools

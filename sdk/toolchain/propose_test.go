@@ -154,6 +154,16 @@ a = ["web"]
 	}
 }
 
+// A guest chooses its paths, with a ":/" in them if it likes.
+func TestProposalsOfOddPaths(t *testing.T) {
+	var s toolchain.Session
+	s.Add("a", []guard.Event{event("!fs open /notes/a:/b")})
+	got, err := s.Propose(asking(capabilities.Capabilities{}, "a"), true)
+	if err != nil || !strings.Contains(got, "\nguest = \"/notes\"\n") {
+		t.Errorf("%v\n%s", err, got)
+	}
+}
+
 // A comment is one line, whatever a guest asked for.
 func TestProposalsCommentsAreNoCode(t *testing.T) {
 	var s toolchain.Session

@@ -65,3 +65,34 @@ func TestTypeScriptExamplesHaveTypes(t *testing.T) {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
+
+var goBlocks = regexp.MustCompile("(?s)```(go|toml)\n(.*?)```")
+
+// The README of the SDK for Go shows the files of one servlet: it is built, and its tests are run.
+func TestGoExamplesBuildAndPass(t *testing.T) {
+	readme, err := os.ReadFile("../go/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	offline(t)
+	files := map[string]string{"main_test.go": "", "main.go": ""}
+	for i, block := range goBlocks.FindAllSubmatch(readme, -1) {
+		name := fmt.Sprintf("part%d.go", i)
+		switch {
+		case string(block[1]) == "toml":
+			name = "servlet.toml"
+		case bytes.Contains(block[2], []byte("\nfunc Test")):
+			name = "part_test.go"
+		}
+		files[name] = string(block[2])
+	}
+	dir := servletIn(t, files)
+	if _, made, err := buildIn(t, dir); err != nil || len(made.Tools) != 3 {
+		t.Errorf("%s: %v", made.Tools, err)
+	}
+	test := exec.CommandContext(t.Context(), "go", "test", "-v", ".")
+	test.Dir = dir
+	if out, err := test.CombinedOutput(); err != nil || bytes.Count(out, []byte("\n--- PASS: ")) != 3 {
+		t.Errorf("%v\n%s", err, out)
+	}
+}

@@ -65,7 +65,11 @@ func TestWhatCargoSaysIsPassedOn(t *testing.T) {
 		{"no crates", "error: failed to download `serde v1.0.0`\n\nCaused by:\n  attempting to make an HTTP request, but --offline was specified\n",
 			"error: failed to download `serde v1.0.0`\n\nCaused by:\n  attempting to make an HTTP request, but --offline was specified\na build uses no network: run \"cargo fetch\" in the source folder once"},
 		{"no lock file", "error: cannot create the lock file /x/Cargo.lock because --locked was passed to prevent this\n",
-			`Cargo.lock does not fit Cargo.toml, and a build keeps to it: run "cargo fetch" in the source folder once`},
+			"error: cannot create the lock file /x/Cargo.lock because --locked was passed to prevent this\n" + `Cargo.lock does not fit Cargo.toml, and a build keeps to it: run "cargo fetch" in the source folder once`},
+		{"a crate that is not there", "error: no matching package named `x` found\nnote: offline mode (via `--offline`) can sometimes cause surprising resolution failures\n",
+			"error: no matching package named `x` found\nnote: offline mode (via `--offline`) can sometimes cause surprising resolution failures\na build uses no network: run \"cargo fetch\" in the source folder once"},
+		{"source that speaks of flags", "error: lock file\n --> src/lib.rs:5:14\n  |\n5 | (\"error: lock file --locked was passed, --offline was specified (--offline)\")\n",
+			"error: lock file\n --> src/lib.rs:5:14\n  |\n5 | (\"error: lock file --locked was passed, --offline was specified (--offline)\")"},
 		{"no library for Wasm", "error[E0463]: can't find crate for `core`\n  = note: the `wasm32-wasip1` target may not be installed\n",
 			`no usable compiler: this Rust cannot compile for WebAssembly yet: run "rustup target add wasm32-wasip1"`},
 		{"nothing", "", "building: cargo build: exit status 1"},
@@ -79,6 +83,26 @@ func TestWhatCargoSaysIsPassedOn(t *testing.T) {
 	cancel(errors.New("interrupted"))
 	if err := (cargo{}).explain(ended, failed, "x"); err == nil || err.Error() != "building: interrupted" {
 		t.Errorf("got %v", err)
+	}
+}
+
+// A message of cargo's is one remark, at its first place, with what it quotes.
+func TestCargosMessagesHaveTheirPlace(t *testing.T) {
+	r := CheckReport{Language: "rust"}
+	r.addLines("/s", "warning: unused variable: `a`\n --> src/lib.rs:2:9\n  |\n2 |     let a = 1;\n  |         ^\n\n"+
+		"error[E0425]: cannot find value `nosuch` in this scope\n  --> src/deep/a.rs:15:14\n   |\n15 |     nosuch\n   |     ^^^^^^ not found\n  ::: src/b.rs:1:1\n   = note: look\nhelp: try\n\n"+
+		"error: aborting due to 1 previous error; 1 warning emitted\n\nFor more information about this error, try `rustc --explain E0425`.\n"+
+		"warning: `x` (lib) generated 1 warning\nerror: could not compile `x` (lib) due to 1 previous error; 1 warning emitted\n")
+	r.addLines("/s", "error: failed to parse manifest at `/s/Cargo.toml`\n\nCaused by:\n  no targets\n")
+	r.addLines("/s", "tests/a.json: no calls\n")
+	want := []Remark{
+		{File: "src/lib.rs", Line: 2, Hint: true, Text: "warning: unused variable: `a` 2 |     let a = 1; |         ^"},
+		{File: "src/deep/a.rs", Line: 15, Text: "error[E0425]: cannot find value `nosuch` in this scope 15 |     nosuch |     ^^^^^^ not found ::: src/b.rs:1:1 = note: look help: try"},
+		{File: "servlet.toml", Line: 1, Text: "error: failed to parse manifest at `/s/Cargo.toml` Caused by: no targets"},
+		{File: "servlet.toml", Line: 1, Text: "tests/a.json: no calls"},
+	}
+	if !slices.Equal(r.Remarks, want) {
+		t.Errorf("got %+v", r.Remarks)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"path"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/writ-run/writ/capabilities"
@@ -195,10 +196,9 @@ func (g *gathered) takeHTTP(m capabilities.Manifest, n need, text, id, origin, a
 // takeFS finds the directory of a path. One that nothing requests begins with the first name of the path: it
 // is only where the servlet sees the folder that an operator chooses.
 func (g *gathered) takeFS(m capabilities.Manifest, n need, text string) bool {
-	_, at, hasID := strings.Cut(n.target, ":/")
-	at = "/" + at
-	if !hasID {
-		at = n.target
+	at := n.target
+	if _, inside, ok := strings.Cut(at, ":/"); ok && !strings.HasPrefix(at, "/") { // "id:/path"; else ":/" is a part of the path
+		at = "/" + inside
 	}
 	if strings.Contains(at+"/", "/../") {
 		return false // no manifest lets a path out of its directory
@@ -232,6 +232,9 @@ func (g *gathered) takeFS(m capabilities.Manifest, n need, text string) bool {
 // lookingAt are the actions of a guard on files that change nothing.
 var lookingAt = []string{"open", "list", "stat", "readlink", "read"}
 
+// maxID is the longest id that a manifest takes.
+const maxID = 32
+
 // The names that a manifest takes.
 var (
 	idName    = regexp.MustCompile(`^[a-z][a-z0-9-]{0,31}$`)
@@ -250,7 +253,8 @@ func (g *gathered) idFor(m capabilities.Manifest, of string) string {
 	for n := 1; ; n++ {
 		id := base
 		if n > 1 {
-			id = base + "-" + string(rune('a'+n-2))
+			suffix := "-" + strconv.Itoa(n)
+			id = strings.TrimRight(base[:min(len(base), maxID-len(suffix))], "-") + suffix
 		}
 		if h, ok := g.http[id]; ok && h.origin == of {
 			return id
@@ -258,7 +262,7 @@ func (g *gathered) idFor(m capabilities.Manifest, of string) string {
 		if f, ok := g.fs[id]; ok && f.guest == of {
 			return id
 		}
-		if n > 26 || !g.taken(m, id) {
+		if !g.taken(m, id) {
 			return id
 		}
 	}

@@ -100,7 +100,7 @@ func Test(ctx context.Context, o TestOptions) (report TestReport, err error) {
 			report.Written = append(report.Written, f.exchangesName())
 		}
 	}
-	if len(report.Calls) == 0 && o.Hostile == 0 {
+	if o.Run != nil && len(report.Calls) == 0 {
 		return report, fmt.Errorf("%w: no call has a \"FILE: NAME\" that %s matches", ErrDeclaration, capabilities.Printable(o.Run.String(), 100))
 	}
 	for _, f := range files {
@@ -133,11 +133,19 @@ func readTests(o TestOptions) (files []*testFile, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s cannot be searched for files", ErrDeclaration, o.Dir)
 	}
+	if len(names) == 0 {
+		return nil, fmt.Errorf("%w: %s has no %s/*.json with calls", ErrDeclaration, o.Dir, callsFolder)
+	}
+	source, err := os.OpenRoot(o.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("reading the tests: %w", err)
+	}
+	defer source.Close()
 	for _, name := range names {
 		if strings.HasSuffix(name, recording.Suffix) {
 			continue
 		}
-		f, err := readTest(name, o.Update)
+		f, err := readTest(source, filepath.Base(name), o.Update)
 		if err != nil {
 			return nil, err
 		}
@@ -149,9 +157,10 @@ func readTests(o TestOptions) (files []*testFile, err error) {
 	return files, nil
 }
 
-func readTest(name string, open bool) (*testFile, error) {
-	short := callsFolder + "/" + filepath.Base(name)
-	raw, err := readSource(name, calls.MaxFile)
+// readTest reads a file of the source's tests, and its exchanges.
+func readTest(source *os.Root, name string, open bool) (*testFile, error) {
+	short := callsFolder + "/" + name
+	raw, err := readInside(source, filepath.FromSlash(short), calls.MaxFile)
 	if err != nil {
 		return nil, declined([]error{unreadable(short, err)})
 	}
@@ -159,7 +168,7 @@ func readTest(name string, open bool) (*testFile, error) {
 	if f.calls, err = calls.Parse(short, raw, open); err != nil {
 		return nil, declined([]error{err})
 	}
-	raw, err = readSource(filepath.Join(filepath.Dir(name), filepath.Base(f.exchangesName())), recording.MaxFile)
+	raw, err = readInside(source, filepath.FromSlash(f.exchangesName()), recording.MaxFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return f, nil
 	}

@@ -42,9 +42,10 @@ var errNoSecret = errors.New("no value was given")
 // does not name and what it says it is without.
 func (t tester) give(f *testFile, c calls.Call) (g *given, err error) {
 	g = &given{kept: f.kept, secrets: t.options.Secrets, folders: map[string]folderHere{}}
+	made := g // what is returned beside an error is nil
 	defer func() {
 		if err != nil {
-			g.remove()
+			made.remove()
 		}
 	}()
 	if !t.options.Record {

@@ -55,6 +55,7 @@ func (k *keptHere) List(_ context.Context, prefix, after string, count, size int
 		}
 		size -= len(value)
 		page.Keys = append(page.Keys, key)
+		page.Passed += len(key) + len(value)
 		if values {
 			page.Values = append(page.Values, bytes.Clone(value))
 		}

@@ -2,7 +2,6 @@ package toolchain
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path"
@@ -20,24 +19,40 @@ const (
 
 var errTree = errors.New("a folder of a test has at most 2,000 files, of 16 MB together, and no links")
 
-// readTree is what a tree of a file of calls stands for.
+// readTree is what a tree of a file of calls stands for. A link in the source that leads out of it is refused:
+// a source from elsewhere must not show its servlet, or a terminal, what else is on this machine.
 func readTree(dir string, t calls.Tree) (map[string]string, error) {
 	if t.Files != nil {
 		return t.Files, nil
 	}
-	return treeOf(filepath.Join(dir, callsFolder, filepath.FromSlash(t.Folder)))
+	source, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer source.Close()
+	root, err := source.OpenRoot(filepath.Join(callsFolder, filepath.FromSlash(t.Folder)))
+	if err != nil {
+		return nil, unreadable(path.Base(t.Folder), err)
+	}
+	defer root.Close()
+	return treeIn(root)
 }
 
-// treeOf reads a folder: files by path, empty folders as "name/".
+// treeOf reads a folder as treeIn does.
 func treeOf(dir string) (map[string]string, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", filepath.Base(dir), errors.Unwrap(err))
+		return nil, unreadable(filepath.Base(dir), err)
 	}
 	defer root.Close()
+	return treeIn(root)
+}
+
+// treeIn reads a folder: files by path, empty folders as "name/".
+func treeIn(root *os.Root) (map[string]string, error) {
 	files := map[string]string{}
 	size := 0
-	err = fs.WalkDir(root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
+	err := fs.WalkDir(root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err

@@ -78,7 +78,11 @@ func Build(ctx context.Context, o Options) (Result, error) {
 	if len(o.Key) != ed25519.PrivateKeySize {
 		return Result{}, errors.New("building: no development key")
 	}
-	if err := checkOutput(o.Output); err != nil {
+	err := checkOutput(o.Output)
+	if err == nil {
+		err = apartFromPlugin(o.Output, o.Dir)
+	}
+	if err != nil {
 		return Result{}, err
 	}
 	a, err := assemble(ctx, o)
