@@ -47,7 +47,8 @@ impl<T: Answer, E: Into<Error>> Answer for Result<T, E> {
 }
 
 /// A value for programs, a struct or a map: structured content, with its schema in the tool's
-/// description. Its JSON is the text for the model too.
+/// description. Its JSON is the text for the model too. JSON has no NaN and no infinity: they become null, which
+/// the host refuses where the schema says number. Use an `Option`, or return an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Json<T>(pub T);
 
