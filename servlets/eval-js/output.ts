@@ -2,10 +2,10 @@
 import type { ToolResult } from "writ-servlet";
 import { inspect } from "writ-servlet/eval";
 
-/** most characters of an answer. */
+/** most characters of what is written. With what is left for the value they fit into result_kb even when every one is escaped. */
 const most = 100_000;
 
-/** least characters that are left for the value. */
+/** least characters that are left for the value, or for what was thrown. */
 const least = 5_000;
 
 /** How deep objects are shown. */
@@ -18,9 +18,12 @@ export class Output {
 
   /** line takes what was written to the console; what is too much is counted. */
   line(text: string): void {
-    const kept = this.#cut > 0 ? "" : text.slice(0, this.#room);
+    if (this.#room === 0) {
+      this.#cut += text.length + 1; // with its end, so that an empty line counts
+      return;
+    }
+    const kept = text.slice(0, this.#room);
     this.#cut += text.length - kept.length;
-    if (!kept && text) return;
     this.#lines.push(kept);
     this.#room = Math.max(0, this.#room - kept.length - 1);
   }
@@ -28,12 +31,16 @@ export class Output {
   /** result is the answer of a program that ended. */
   result(value: unknown): ToolResult {
     const console = this.#console();
-    return { content: value === undefined && console.length ? console : [...console, block(cut(show(value), Math.max(this.#room, least)))] };
+    return { content: value === undefined && console.length ? console : [...console, this.#rest(show(value))] };
   }
 
   /** failure is the answer of one that threw. */
   failure(text: string): ToolResult {
-    return { content: [...this.#console(), block(cut(text, most))], isError: true };
+    return { content: [...this.#console(), this.#rest(text)], isError: true };
+  }
+
+  #rest(text: string) {
+    return block(cut(text, Math.max(this.#room, least)));
   }
 
   #console() {

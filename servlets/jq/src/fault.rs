@@ -7,27 +7,83 @@ use jaq_core::{compile, load};
 /// Characters of a filter's own error that are passed on: it may hold all of the input.
 const MAX_ERROR: usize = 1_000;
 
-/// Refuses text whose brackets are inside each other more than `most` times. Readers of nested text call
-/// themselves, so that deeper text would use up the stack. `quoted` has those in strings count as well: in
-/// a filter, \( in a string starts another filter.
-pub fn nesting(what: &str, text: &str, most: usize, quoted: bool) -> Result<(), String> {
-    let (mut depth, mut inside, mut escaped) = (0usize, false, false);
-    for (at, c) in text.bytes().enumerate() {
+/// Refuses JSON whose brackets are inside each other more than `most` times. Its reader calls itself, so that
+/// deeper text would use up the stack.
+pub fn input_nesting(text: &str, most: usize) -> Result<(), String> {
+    let (mut depth, mut inside) = (0usize, false);
+    let mut bytes = text.bytes().enumerate();
+    while let Some((at, c)) = bytes.next() {
         match c {
-            _ if escaped => escaped = false,
-            b'\\' if inside => escaped = true,
+            b'\\' if inside => _ = bytes.next(),
             b'"' => inside = !inside,
-            b'[' | b'{' | b'(' if quoted || !inside => {
+            _ if inside => {}
+            // The reader skips comments: what is in one opens and closes nothing.
+            b'#' => _ = bytes.find(|&(_, c)| c == b'\n'),
+            b'[' | b'{' => {
                 depth += 1;
-                if depth > most {
-                    return Err(format!("the {what} is nested deeper than {most} at {}", place(text, at)));
-                }
+                bounded("input", text, at, depth, most)?;
             }
-            b']' | b'}' | b')' if quoted || !inside => depth = depth.saturating_sub(1),
+            b']' | b'}' => depth = depth.saturating_sub(1),
             _ => {}
         }
     }
     Ok(())
+}
+
+/// Refuses a filter whose brackets are inside each other more than `most` times, those of `\(` in texts
+/// included. It has to see texts and comments where jaq's lexer sees them, or a bracket in one would hide
+/// another. From the first place that is no filter on it cannot know, and counts every bracket that opens.
+pub fn filter_nesting(code: &str, most: usize) -> Result<(), String> {
+    let (mut open, mut inside, mut lost) = (Vec::new(), false, 0usize);
+    let mut chars = code.char_indices();
+    while let Some((at, c)) = chars.next() {
+        match c {
+            _ if lost > 0 => lost += usize::from("([{".contains(c)),
+            '\\' if inside => {
+                if let Some((_, '(')) = chars.next() {
+                    open.push('"');
+                    inside = false;
+                }
+            }
+            '"' => inside = !inside,
+            _ if inside => {}
+            '#' => comment(&mut chars),
+            '(' | '[' | '{' => open.push(c),
+            ')' | ']' | '}' => match (open.pop(), c) {
+                (Some('"'), ')') => inside = true,
+                (Some('('), ')') | (Some('['), ']') | (Some('{'), '}') => {}
+                _ => lost = open.len() + 1,
+            },
+            _ if c.is_whitespace() || c.is_ascii_alphanumeric() || "_$@|=!<>+-*/%.:;,?".contains(c) => {}
+            _ => lost = open.len() + 1,
+        }
+        bounded("filter", code, at, open.len().max(lost), most)?;
+    }
+    Ok(())
+}
+
+/// Skips the rest of a comment. It goes on in the next line after an odd number of backslashes.
+fn comment(chars: &mut impl Iterator<Item = (usize, char)>) {
+    let mut odd = false;
+    // A carriage return ends a line together with the line feed alone.
+    let mut returned = false;
+    for (_, c) in chars {
+        match c {
+            '\n' if !odd => return,
+            '\n' => (odd, returned) = (false, false),
+            '\r' if !returned => returned = true,
+            '\\' if !returned => odd = !odd,
+            '\\' => (odd, returned) = (true, false),
+            _ => (odd, returned) = (false, false),
+        }
+    }
+}
+
+fn bounded(what: &str, text: &str, at: usize, depth: usize, most: usize) -> Result<(), String> {
+    if depth <= most {
+        return Ok(());
+    }
+    Err(format!("the {what} is nested deeper than {most} at {}", place(text, at)))
 }
 
 /// Names a byte of a text as a person counts: lines and characters, from 1.

@@ -13,7 +13,7 @@ use crate::fault;
 use crate::output::{Form, Output};
 
 /// Bytes of a filter. A longer one is a program, and its parser would nest as deep as it likes.
-pub const MAX_FILTER: usize = 16 << 10;
+pub const MAX_FILTER: usize = 4 << 10;
 
 /// Nesting of the input, and of a value that is printed. The stack has room for it.
 pub const MAX_NESTING: usize = 1_000;
@@ -48,7 +48,7 @@ pub fn run(request: &Request) -> Result<String, Failed> {
     let vars = values(&request.args).map_err(refused)?;
     let filter = compile(request.filter, &names).map_err(refused)?;
     if !request.raw_input {
-        fault::nesting("input", request.input, MAX_NESTING, false).map_err(refused)?;
+        fault::input_nesting(request.input, MAX_NESTING).map_err(refused)?;
     }
 
     let null = RcIter::new(Box::new(std::iter::once(Ok(Val::Null))) as Values);
@@ -153,7 +153,7 @@ fn compile(code: &str, names: &[String]) -> Result<jaq_core::Filter<Kind>, Strin
     if code.len() > MAX_FILTER {
         return Err(format!("the filter has {} bytes; at most {MAX_FILTER} are allowed", code.len()));
     }
-    fault::nesting("filter", code, MAX_BRACKETS, true)?;
+    fault::filter_nesting(code, MAX_BRACKETS)?;
     let arena = Arena::default();
     let library = LIBRARY.with(|parsed| parsed.get_or_init(library).clone());
     let modules = Loader::new(library).load(&arena, File { code, path: () }).map_err(|e| fault::of_loading(code, e))?;
@@ -327,6 +327,36 @@ mod tests {
         assert!(over(".", &format!("\"{}\"", "[".repeat(9_000))).is_ok(), "brackets of a text do not count");
         assert_eq!(why(&deep(101), "null"), "the filter is nested deeper than 100 at line 1, column 101");
         assert_eq!(why("reduce range(1002) as $i (null; [.])", "null"), "value 1 of the output is nested deeper than 1000");
-        assert_eq!(why(&"#".repeat(MAX_FILTER + 1), "null"), "the filter has 16385 bytes; at most 16384 are allowed");
+        assert_eq!(why(&"#".repeat(MAX_FILTER + 1), "null"), "the filter has 4097 bytes; at most 4096 are allowed");
+    }
+
+    #[test]
+    fn brackets_cannot_be_hidden_in_comments_and_texts() {
+        std::thread::Builder::new().stack_size(64 << 20).spawn(hiding).unwrap().join().unwrap();
+    }
+
+    fn hiding() {
+        let deep = |part: &str| part.repeat(101);
+        for filter in [
+            deep("[#]\n"), deep("[#\"\n"), deep("[#]\\\n]\n"), deep("[#]\\\r\n]\n"), deep("[\"]\","), deep("\"\\("), deep("\"\\(\")\"|"), deep("(\"\\([)\"+"), deep("[§]"), deep("(]"),
+            "[}".to_owned() + &deep("["),
+        ] {
+            assert!(why(&filter, "null").starts_with("the filter is nested deeper than 100 at line "), "{filter}");
+        }
+        for input in ["[#]\n", "[#\"\n", "[\"]\",", "[\"\\\"]\","] {
+            assert!(why(".", &input.repeat(1_001)).starts_with("the input is nested deeper than 1000 at line "), "{input}");
+        }
+        // What only looks deep is a filter.
+        for (filter, want) in [
+            (format!("1 # {}\n+ 1", deep("[")), "2"),
+            (format!("1 # {}\\\n{}\n+ 1", deep("["), deep("[")), "2"),
+            ("1 # \\\\\n+ 1".to_owned(), "2"),
+            (format!("\"{}\" | length", deep("[")), "101"),
+            (format!("[{}] | length", deep("\"\\(\")\")\",").trim_end_matches(',')), "101"),
+            (format!("[{}] | length", deep("[],").trim_end_matches(',')), "101"),
+        ] {
+            assert_eq!(over(&filter, "null").map_err(|f| f.why).as_deref(), Ok(want), "{filter}");
+        }
+        assert_eq!(over(".[0]", &format!("[1] # {}", "[".repeat(1_001))).map_err(|f| f.why).as_deref(), Ok("1"));
     }
 }

@@ -11,7 +11,7 @@ use writ_servlet::{Content, ToolResult, input, serde_json, servlet, tool};
 #[input]
 struct Arguments {
     /// The jq filter, such as: .items | map(select(.price > 10) | {name, price})
-    #[schemars(length(min = 1, max = 16384))]
+    #[schemars(length(min = 1, max = 4096))]
     filter: String,
     /// JSON text: one value, or several one after the other (JSON Lines too). Without it the filter runs once, on null
     input: Option<String>,
