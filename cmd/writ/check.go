@@ -18,7 +18,8 @@ func (a *app) checkVerb() *cobra.Command {
 		Long: `Look for mistakes in a servlet's source, and run no tool: servlet.toml, what it
 requests and what the code uses, names, descriptions and schemas of the tools,
 the files of calls, and types: with go vet, with cargo, or with the tsgo or tsc
-that is in PATH or in the folder's own node_modules. Nothing is downloaded.
+that is in PATH or in the folder's own node_modules: such a program of the
+folder is run on this machine, outside of the sandbox. Nothing is downloaded.
 
 It prints one line for each finding, with file and line. The exit status is 1
 when there are findings; hints, and types that no compiler was there to check,

@@ -94,8 +94,9 @@ type dev struct {
 	host   *host.Host
 	engine *sandbox.Engine
 
-	now devBuild // what is installed; changed by the goroutine that builds
-	mu  sync.Mutex
+	now      devBuild // what is installed; changed by the goroutine that builds
+	repeated bool     // the last build made what was there, and that was told; of the same goroutine
+	mu       sync.Mutex
 	// shown is what reports are explained by: now, as calls see it. Guarded by mu.
 	shown devBuild
 	calls toolchain.Session // of all builds. Guarded by mu.

@@ -35,6 +35,7 @@ func (d *dev) build(ctx context.Context) {
 	if err == nil || ctx.Err() != nil {
 		return
 	}
+	d.repeated = false
 	d.out.fail("build failed", err)
 	if d.now.digest != "" {
 		d.out.say("the last good build goes on serving")
@@ -67,7 +68,7 @@ func (d *dev) replace(ctx context.Context, began time.Time) error {
 	next := devBuild{digest: c.Servlet.Digest(), made: made, manifest: made.Manifest, sources: made.Sources}
 	if next.digest == d.now.digest {
 		d.now.sources = next.sources
-		d.out.say("built again: nothing changed")
+		d.sayUnchanged()
 		return nil
 	}
 	in, notes, err := d.install(ctx, c, made.Manifest)
@@ -76,7 +77,7 @@ func (d *dev) replace(ctx context.Context, began time.Time) error {
 	}
 	next.alias, next.granted = in.Alias, in.Grant.Rights
 	before := d.now
-	d.now = next
+	d.now, d.repeated = next, false
 	d.show(next)
 	unready := d.provide(ctx, in, next.manifest)
 	d.out.say("built %s %s in %v: %d kB, %s (%s)", made.Name, made.Version, took.Round(time.Millisecond), made.Size/1000,
@@ -89,6 +90,15 @@ func (d *dev) replace(ctx context.Context, began time.Time) error {
 		d.out.fail("it is in place, but not ready", err)
 	}
 	return nil
+}
+
+// sayUnchanged tells once in a row that a build made what was there: a program that writes into the folder all
+// the time, such as a tee of what this says, would be told without end.
+func (d *dev) sayUnchanged() {
+	if !d.repeated {
+		d.out.say("built again: nothing changed")
+	}
+	d.repeated = true
 }
 
 // toolNames are the tools that were granted, as a client calls them.

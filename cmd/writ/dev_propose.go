@@ -76,9 +76,9 @@ func advice(e guard.Event, tool string, b devBuild) string {
 }
 
 func (b devBuild) adviseFS(e guard.Event, tool string) string {
-	_, at, hasID := strings.Cut(e.Target, ":/")
-	if !hasID {
-		at = e.Target
+	at := e.Target
+	if _, inside, ok := strings.Cut(at, ":/"); ok && !strings.HasPrefix(at, "/") { // "id:/path"; else ":/" is a part of the path
+		at = inside
 	}
 	at = path.Clean("/" + at)
 	for _, f := range b.manifest.Capabilities.FS {

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/writ-run/writ/capabilities"
 	"github.com/writ-run/writ/capabilities/guard"
 	"github.com/writ-run/writ/testdata/client"
 )
@@ -73,6 +74,28 @@ func develop(t *testing.T, network guard.Network, args ...string) (c *client.Cli
 		}
 		isEmpty(t, os.Getenv("TMPDIR"))
 		return said.all()
+	}
+}
+
+// A path of a guest's is one from its first slash on, whatever follows.
+func TestDevAdvisesOnOddPaths(t *testing.T) {
+	m := capabilities.Manifest{Capabilities: capabilities.Capabilities{FS: []capabilities.FS{{ID: "docs", Guest: "/docs", Mode: capabilities.ModeRead}}}}
+	for _, target := range []string{"/docs/a:/b", "docs:/docs/a"} {
+		e := guard.Event{Kind: "fs", Action: "open", Target: target}
+		if got := advice(e, "read", devBuild{manifest: m}); got != `servlet.toml: add "fs:docs" to uses.read` {
+			t.Errorf("%s: got %q", target, got)
+		}
+	}
+}
+
+func TestDevSaysOnceThatNothingChanged(t *testing.T) {
+	var said strings.Builder
+	d := &dev{out: newConsole(&said, false)}
+	d.sayUnchanged()
+	d.sayUnchanged()
+	d.out.close()
+	if strings.Count(said.String(), "nothing changed") != 1 {
+		t.Errorf("said %q", said.String())
 	}
 }
 

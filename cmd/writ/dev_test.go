@@ -283,7 +283,7 @@ func TestDevLooksAtWhatItBuilds(t *testing.T) {
 		"source/main.go": "a", "source/.git/HEAD": "a", "source/target/out": "a", "source/node_modules/p/index.js": "a", "source/node_modules/q/index.js": "a",
 		"y/y.go": "a", "k/src/lib.rs": "a", "other/o.go": "a", "shared/s.ts": "a",
 	})
-	d := &dev{source: source}
+	d := &dev{app: &app{}, source: source}
 	d.now.sources = []string{filepath.Join(root, "shared/s.ts"), filepath.Join(source, "node_modules/p/index.js")}
 	for name, changes := range map[string]bool{
 		"source/main.go": true, "source/new.go": true, "source/go.mod": true, "y/y.go": true, "k/src/lib.rs": true,
@@ -296,7 +296,26 @@ func TestDevLooksAtWhatItBuilds(t *testing.T) {
 			t.Errorf("%s: changes: %v, want %v", name, !changes, changes)
 		}
 	}
+	said, err := os.Create(filepath.Join(source, "dev.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer said.Close()
+	d.stderr = said
 	before := d.look()
+	if _, err := said.WriteString("built again\n"); err != nil {
+		t.Fatal(err)
+	}
+	if !d.look().is(before) {
+		t.Error("what the command says is a change of the source")
+	}
+	if link := filepath.Join(root, "link"); os.Symlink(source, link) == nil {
+		if d.source = link; !d.look().is(before) || len(d.look().inside) != len(before.inside) {
+			t.Error("through a link the source is another one")
+		}
+		d.source = source
+	}
+	before = d.look()
 	if err := os.Remove(filepath.Join(source, "main.go")); err != nil {
 		t.Fatal(err)
 	}

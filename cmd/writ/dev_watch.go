@@ -25,7 +25,9 @@ type look struct{ inside, named map[string]string }
 
 func (d *dev) look() look {
 	l := look{map[string]string{}, map[string]string{}}
-	for _, folder := range append(besides(d.source), d.source) {
+	source := withoutLinks(d.source)
+	for _, folder := range append(besides(source), source) {
+		folder = withoutLinks(folder)
 		_ = filepath.WalkDir(folder, func(path string, e fs.DirEntry, err error) error {
 			switch {
 			case err != nil: // gone meanwhile: the next look tells
@@ -33,8 +35,11 @@ func (d *dev) look() look {
 			case e.IsDir() && path != folder && (unwatched[e.Name()] || strings.HasPrefix(e.Name(), ".")):
 				return filepath.SkipDir
 			}
-			if !e.IsDir() {
-				l.inside[path] = stamp(os.Lstat(path))
+			if e.IsDir() {
+				return nil
+			}
+			if info, err := os.Lstat(path); !d.isSaid(info) {
+				l.inside[path] = stamp(info, err)
 			}
 			return nil
 		})
@@ -43,6 +48,27 @@ func (d *dev) look() look {
 		l.named[path] = stamp(os.Stat(path))
 	}
 	return l
+}
+
+// withoutLinks is the folder that a path leads to: a walk does not enter a link.
+func withoutLinks(folder string) string {
+	if real, err := filepath.EvalSymlinks(folder); err == nil {
+		return real
+	}
+	return folder // gone meanwhile: the walk tells
+}
+
+// isSaid tells whether a file is one that this command writes to, as with 2>dev.log in the folder: what a build
+// says would be what the next one has to build.
+func (d *dev) isSaid(info fs.FileInfo) bool {
+	for _, stream := range []any{d.stderr, d.stdout} {
+		if f, ok := stream.(*os.File); ok && info != nil {
+			if own, err := f.Stat(); err == nil && os.SameFile(info, own) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // localModule and localCrate find what go.mod and Cargo.toml name by a relative path.

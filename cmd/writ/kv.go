@@ -261,8 +261,9 @@ func (a *app) kvRmVerb() *cobra.Command {
 	return cmd
 }
 
-// keptOf finds what a servlet keeps for one owner: the caller that was named; else the whole space, or the
-// person at this terminal. A servlet that is not installed any more is found by the alias that it had.
+// keptOf finds what a servlet keeps for one owner: the caller that was named; else the one that its grant says,
+// the whole space or the person at this terminal. A servlet that is not installed any more is found by the alias
+// that it had, and of two owners one has to be named then: a wrong guess would remove the other's data.
 func (a *app) keptOf(ctx context.Context, reg *registry.Registry, alias, caller string) (registry.Kept, error) {
 	all, err := reg.Kept(ctx, a.caller())
 	if err != nil {
@@ -278,19 +279,38 @@ func (a *app) keptOf(ctx context.Context, reg *registry.Registry, alias, caller 
 	case slices.ContainsFunc(all, func(k registry.Kept) bool { return k.Name != all[0].Name || k.Publisher != all[0].Publisher }):
 		return registry.Kept{}, usagef("several servlets that had the name %s left data behind (see %s): install one of them, and it is that one's", alias, a.command("kv list"))
 	}
-	want := caller
-	if want == "" {
-		want = a.caller().Principal
+	want := []string{caller}
+	if caller == "" {
+		want = a.ownersOf(in)
 	}
+	var found []registry.Kept
 	var others []string
 	for _, k := range all {
-		if k.Principal == want || k.Principal == "" && (caller == "" || caller == whose(k)) {
-			return k, nil
+		if slices.Contains(want, whose(k)) {
+			found = append(found, k)
 		}
-		others = append(others, k.Principal)
+		others = append(others, strconv.Quote(whose(k)))
 	}
-	if len(others) > 0 {
-		return registry.Kept{}, fmt.Errorf("%s keeps nothing for %s, but for --caller %s: %w", alias, want, strings.Join(others, ", "), registry.ErrNotFound)
+	switch {
+	case len(found) == 1:
+		return found[0], nil
+	case len(found) > 1:
+		return registry.Kept{}, usagef("%s kept something for each of %s: say whose is meant, with --caller", alias, strings.Join(others, ", "))
+	case len(others) > 0:
+		return registry.Kept{}, fmt.Errorf("%s keeps nothing for %s, but for --caller %s: %w", alias, strings.Join(want, " or "), strings.Join(others, ", "), registry.ErrNotFound)
 	}
-	return registry.Kept{}, fmt.Errorf("what %s keeps for %s: %w", alias, want, registry.ErrNotFound)
+	return registry.Kept{}, fmt.Errorf("what %s keeps for %s: %w", alias, strings.Join(want, " or "), registry.ErrNotFound)
+}
+
+// ownersOf are those whose data an installation may mean without a word: one, as its grant says, or two when
+// there is none that says it.
+func (a *app) ownersOf(in registry.Installation) []string {
+	own, space := a.caller().Principal, whose(registry.Kept{})
+	switch kv := in.Grant.Rights.KV; {
+	case kv == nil:
+		return []string{own, space}
+	case kv.Scope == capabilities.ScopeSpace:
+		return []string{space}
+	}
+	return []string{own}
 }
