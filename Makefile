@@ -9,7 +9,7 @@ SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null)
 # testdata is outside ./... by Go's rules; these packages are code all the same.
 PACKAGES  := ./... ./testdata/abi ./testdata/bench/... ./testdata/cargo ./testdata/client/... ./testdata/driver ./testdata/guests ./testdata/hostile/... ./testdata/house/... ./testdata/pyclient ./testdata/tsclient
 # host/wasm computes and shares nothing: the race detector would find nothing there, and takes five times as long.
-ALONE     := ./cmd/... ./sdk/... ./servlets/... ./host/wasm/... ./testdata/abi ./testdata/bench/... ./testdata/hostile/...
+ALONE     := ./cmd/... ./sdk/... ./servlets/builtin ./host/wasm/... ./testdata/abi ./testdata/bench/... ./testdata/hostile/...
 RACED      = $(filter-out ./... $(ALONE),$(PACKAGES)) ./capabilities/... ./registry/... $(filter-out %/host/wasm %/host/wasm/wasmtest,$(shell $(GO) list ./host/...))
 TSCLIENT  := $(if $(shell command -v npm),testdata/tsclient/node_modules)
 PYCLIENT  := $(if $(shell python3 -c 'import sys, venv, ensurepip; print(sys.version_info >= (3, 11) or "")' 2>/dev/null),testdata/pyclient/.venv/complete)
@@ -164,13 +164,13 @@ $(PACKED): $(INGREDIENTS)
 	@CGO_ENABLED=0 $(GO) run ./cmd/release servlets -into $(PAYLOAD) -cache $(OUT)/cache -probe testdata/probe $(BUILTIN:%=servlets/%)
 
 # servlets builds every servlet to out/NAME.wasm. Those in Rust are left out, and listed, where Rust or its
-# library for WebAssembly is missing; the calls of their tests are made as well. eval-py is not among them: what
-# it is compiled to has functions above the gate's limits (see its README).
+# library for WebAssembly is missing; else their tests run as well, here and not in "make test", as compiling
+# them takes minutes. eval-py is not among them: what it is compiled to has functions above the gate's limits
+# (see its README).
 servlets: packed
 	@$(if $(RUST),for s in $(RUSTED); do \
-	  (cd servlets/$$s && cargo fetch --quiet --locked) && $(OUT)/writ --home $(OUT)/home build servlets/$$s -o $(OUT)/$$s.wasm && \
-	  $(OUT)/writ --home $(OUT)/home test servlets/$$s || exit 1; \
-	done,echo "left out: $(RUSTED): they need Rust with its library for wasm32-wasip1 (rustup target add wasm32-wasip1)")
+	  (cd servlets/$$s && cargo fetch --quiet --locked) && $(OUT)/writ --home $(OUT)/home build servlets/$$s -o $(OUT)/$$s.wasm || exit 1; \
+	done && $(GO) test -count=1 ./servlets,echo "left out: $(RUSTED): they need Rust with its library for wasm32-wasip1 (rustup target add wasm32-wasip1)")
 
 # packed builds the servlets that are built into writ as files of their own.
 packed: build

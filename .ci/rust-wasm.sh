@@ -21,11 +21,23 @@ if ! dpkg -s "${shared[@]}" >/dev/null 2>&1; then
 	apt-get install -y -qq --no-install-recommends "${shared[@]}"
 fi
 rm -rf "$folder/usr" "$folder/bin"
-mkdir -p "$folder/packages" "$folder/bin"
-if [ "$(find "$folder/packages" -name '*.deb' | wc -l)" -lt ${#packages[@]} ]; then
-	(cd "$folder/packages" && { apt-get download -qq "${packages[@]}" || { apt-get update -qq && apt-get download -qq "${packages[@]}"; }; })
+mkdir -p "$folder/bin"
+
+# A download that was cut off is no set of packages: what is in packages is complete.
+download() {
+	if [ -d "$folder/packages" ]; then return; fi
+	rm -rf "$folder/downloading"
+	mkdir -p "$folder/downloading"
+	(cd "$folder/downloading" && { apt-get download -qq "${packages[@]}" || { apt-get update -qq && apt-get download -qq "${packages[@]}"; }; })
+	mv "$folder/downloading" "$folder/packages"
+}
+unpack() { for package in "$folder"/packages/*.deb; do dpkg -x "$package" "$folder" || return; done; }
+download
+if ! unpack; then
+	rm -rf "$folder/packages" "$folder/usr"
+	download
+	unpack
 fi
-for package in "$folder"/packages/*.deb; do dpkg -x "$package" "$folder"; done
 
 rust=$folder/usr
 libraries=$rust/lib/rustlib
