@@ -39,7 +39,7 @@ has to answer, with an error if it likes, or the host has to refuse them.
 A file is {"calls":[...]}. A call has a name, a tool, its arguments, and what is
 wanted: text, structured, structured_has, content or error, and beside that
 folders, denied and logs. sdk/TESTING.md has all of it.`,
-		Example: "  writ test weather\n  writ test . --run 'today' --json",
+		Example: "  writ test weather\n  writ test . --run words --json",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o, err := flags.options(args[0])
 			if err != nil {

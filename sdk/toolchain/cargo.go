@@ -149,7 +149,11 @@ func (c cargo) explain(ctx context.Context, err error, said string) error {
 	}
 	switch {
 	case saysLocked.MatchString(said):
-		lines = append(lines, "Cargo.lock does not fit Cargo.toml, and a build keeps to it: run \"cargo fetch\" in the source folder once")
+		const advice = "Cargo.lock does not fit Cargo.toml, and a build keeps to it: run \"cargo fetch\" in the source folder once"
+		if !strings.Contains(said, " --> ") {
+			lines = nil // cargo itself refused, before any source was looked at, and has worse advice
+		}
+		lines = append(lines, advice)
 	case saysOffline.MatchString(said):
 		lines = append(lines, "a build uses no network: run \"cargo fetch\" in the source folder once")
 	}
